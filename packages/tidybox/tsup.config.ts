@@ -1,0 +1,11 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({
+  entry: ["src/main.ts"],
+  format: ["esm"],
+  target: "node22",
+  dts: true,
+  clean: true,
+  sourcemap: false,
+  splitting: true,
+});
