@@ -1,0 +1,21 @@
+export type LocalNoticeCode =
+  /** `engine: "auto"` ended with an engine that isolates less. */
+  | "engine_weaker"
+  /** An image has no root directory of its own: the host's programs are used. */
+  | "image_not_mapped"
+  /** A host tool cannot be shown in sandboxes, because the service's account cannot reach it. */
+  | "tool_unreachable"
+  /** The service runs as root and was told to stay so. */
+  | "root_kept"
+  /** cpu and memory of a sandbox are echoed, but nothing enforces them here. */
+  | "resources_not_enforced"
+  /** A folder of an earlier service could not be removed. */
+  | "leftover_not_removed";
+
+/** Something a person should know once; nothing has failed. */
+export interface LocalNotice {
+  readonly code: LocalNoticeCode;
+  readonly message: string;
+}
+
+export type NoticeListener = (notice: LocalNotice) => void;

@@ -1,0 +1,196 @@
+/**
+ * The process that forks. It stays small, because a fork copies page tables while its caller
+ * waits: from a loaded gRPC service one spawn costs tens of milliseconds, from here a few
+ * (local-engine.md, 2.1). It imports nothing but Node's own modules.
+ *
+ * It lives exactly as long as its channel to the service: on `disconnect` it exits, and every
+ * sandbox goes with it.
+ */
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { closeSync, constants, openSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
+import type { HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
+
+type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
+type HoldRequest = Extract<HelperRequest, { type: "hold" }>;
+
+const STDERR_TAIL_BYTES = 4096;
+
+/**
+ * The service holds the read end already. Were it gone, a blocking open would wait for ever and
+ * never see the disconnect; libuv makes the child's descriptors blocking again.
+ */
+const WRITE_END = constants.O_WRONLY | constants.O_NONBLOCK;
+
+let setup: HelperSetup | undefined;
+/** Children that have not been reaped: only their pids are safe to signal. */
+const running = new Map<number, { readonly child: ChildProcess; readonly target: () => number }>();
+
+function answer(message: HelperAnswer): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function prepare(request: HelperSetup): void {
+  setup = request;
+  process.umask(0o022);
+  process.chdir("/");
+  const failedMounts: { source: string; reason: string }[] = [];
+  for (const { source, target } of request.mounts) {
+    try {
+      execFileSync("mount", ["--bind", source, target], { stdio: ["ignore", "ignore", "pipe"], timeout: 5000 });
+    } catch (error) {
+      failedMounts.push({ source, reason: reasonOf(error) });
+    }
+  }
+  if (request.identity !== undefined) {
+    process.setgroups?.([]);
+    process.setgid?.(request.identity.gid);
+    process.setuid?.(request.identity.uid);
+  }
+  answer({ type: "ready", failedMounts });
+}
+
+/** Connects standard input of request `id` to the service, which knows it by its first line. */
+function connectInput(id: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(setup?.inputSocket ?? "");
+    socket.pause();
+    socket.once("error", reject);
+    socket.once("connect", () => socket.write(`${id}\n`, (error) => (error ? reject(error) : resolve(socket))));
+  });
+}
+
+async function run(request: SpawnRequest): Promise<void> {
+  const opened: number[] = [];
+  let input: Socket | undefined;
+  try {
+    opened.push(openSync(request.stdoutPath, WRITE_END));
+    opened.push(openSync(request.stderrPath, WRITE_END));
+    if (request.wantsInput) input = await connectInput(request.id);
+    const child = spawn(request.file, request.args, {
+      cwd: request.cwd,
+      env: request.environment,
+      stdio: [input ?? "ignore", ...opened],
+      // Its own process group, so that a kill reaches what it started too.
+      detached: true,
+    });
+    watch(request.id, child, () => -(child.pid ?? 0), () => "");
+    if (child.pid !== undefined) answer({ type: "spawned", id: request.id, pid: child.pid });
+  } catch (error) {
+    answer({ type: "failed", id: request.id, reason: reasonOf(error) });
+  } finally {
+    for (const fd of opened) closeSync(fd);
+    input?.destroy();
+  }
+}
+
+/**
+ * Starts a sandbox's first process and waits until it is usable: it must have echoed a line (the
+ * sandbox is complete) and have named its inner pid on fd 3. The two arrive in any order.
+ */
+function hold(request: HoldRequest): void {
+  let innerPid: number | undefined;
+  let echoed = false;
+  let stderrTail = "";
+  const child = spawn(request.file, ["--args", "4", "--info-fd", "3", "--", ...request.command], {
+    cwd: "/",
+    env: request.environment,
+    stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
+  });
+  // Before it is ready the outer process is all there is to kill.
+  watch(request.id, child, () => innerPid ?? child.pid ?? 0, () => stderrTail);
+  const report = (): void => {
+    if (echoed && innerPid !== undefined) answer({ type: "held", id: request.id, innerPid });
+  };
+  const { stdin, stdout, stderr } = child;
+  const info = child.stdio[3] as Readable | null;
+  const args = child.stdio[4] as Writable | null;
+  for (const stream of [stdin, stdout, stderr, info, args]) stream?.on("error", () => {});
+  args?.end(request.fileArgs.map((word) => `${word}\0`).join(""));
+  stdin?.write("\n");
+  stdout?.once("data", () => {
+    echoed = true;
+    report();
+  });
+  stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderrTail = (stderrTail + text).slice(-STDERR_TAIL_BYTES);
+  });
+  let json = "";
+  info?.setEncoding("utf8").on("data", (text: string) => {
+    json += text;
+  });
+  info?.on("end", () => {
+    const match = /"child-pid":\s*(\d+)/.exec(json);
+    if (match?.[1] === undefined) return;
+    innerPid = Number(match[1]);
+    report();
+  });
+}
+
+function watch(id: number, child: ChildProcess, target: () => number, stderrTail: () => string): void {
+  running.set(id, { child, target });
+  child.once("error", (error) => {
+    if (child.pid !== undefined) return;
+    running.delete(id);
+    answer({ type: "failed", id, reason: error.message });
+  });
+  child.once("exit", (code, signal) => {
+    running.delete(id);
+    // stderr may still hold the reason for the exit: one turn of the loop lets it in.
+    setImmediate(() => answer({ type: "ended", id, code, signal, stderrTail: stderrTail() }));
+  });
+}
+
+function signalRunning(id: number, signal: NodeJS.Signals): void {
+  const target = running.get(id)?.target() ?? 0;
+  if (target === 0) return;
+  try {
+    process.kill(target, signal);
+  } catch {
+    // It ended a moment ago.
+  }
+}
+
+function leave(): never {
+  for (const { child, target } of running.values()) {
+    for (const pid of [target(), child.pid ?? 0]) {
+      try {
+        if (pid !== 0) process.kill(pid, "SIGKILL");
+      } catch {
+        // It ended a moment ago.
+      }
+    }
+  }
+  if (setup?.watchdogMarker !== undefined) killMarkedProcesses(setup.watchdogMarker);
+  process.exit(0);
+}
+
+process.on("disconnect", leave);
+process.on("message", (request: HelperRequest) => {
+  switch (request.type) {
+    case "setup":
+      return prepare(request);
+    case "spawn":
+      return void run(request);
+    case "hold":
+      return hold(request);
+    case "signal":
+      return signalRunning(request.id, request.signal);
+    case "kill-marked":
+      return answer({ type: "done", id: request.id, count: killMarkedProcesses(request.marker) });
+    case "fifos":
+      execFile("mkfifo", ["-m", "600", ...request.paths], { timeout: 10_000 }, (error) =>
+        answer(
+          error === null
+            ? { type: "done", id: request.id, count: request.paths.length }
+            : { type: "failed", id: request.id, reason: error.message },
+        ),
+      );
+  }
+});

@@ -1,0 +1,72 @@
+import { Socket } from "node:net";
+
+/**
+ * How long an exited process's output may stay silent before we stop waiting for its end. A
+ * daemon that kept stdout open would otherwise hold the answer back for its whole life.
+ */
+const LINGER_MILLISECONDS = 100;
+
+/** Several pipe reads join into one chunk while the reader is busy: gRPC costs per message. */
+const BUFFER_BYTES = 256 * 1024;
+
+/**
+ * The read end of a process's stdout or stderr. Nothing is read from the pipe beyond one buffer
+ * unless somebody asks, so a slow reader stops the writer and not our memory.
+ */
+export class OutputPipe {
+  readonly #socket: Socket;
+  #exited = false;
+  #wake: (() => void) | undefined;
+
+  /** `fd` is the read end of a pipe whose write end is open already; it is closed with this. */
+  constructor(fd: number, exited: Promise<unknown>) {
+    this.#socket = new Socket({
+      fd,
+      readable: true,
+      writable: false,
+      readableHighWaterMark: BUFFER_BYTES,
+    } as ConstructorParameters<typeof Socket>[0]);
+    const wake = (): void => this.#wake?.();
+    this.#socket.on("readable", wake).on("end", wake).on("close", wake).on("error", wake);
+    void exited.then(() => {
+      this.#exited = true;
+      this.#wake?.();
+    });
+  }
+
+  /** The next bytes; undefined at the end. One call at a time. */
+  async read(): Promise<Buffer | undefined> {
+    let silent = false;
+    for (;;) {
+      const chunk = this.#socket.read() as Buffer | null;
+      if (chunk !== null) return chunk;
+      if (this.#socket.readableEnded || this.#socket.destroyed) return undefined;
+      if (silent) {
+        this.close();
+        return undefined;
+      }
+      silent = await this.#change();
+    }
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  /** Waits for news; true when the process had exited and nothing more came. */
+  #change(): Promise<boolean> {
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const settle = (silent: boolean): void => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve(silent);
+      };
+      if (this.#exited) {
+        // After a blocked event loop the timer fires before the pipe was looked at: one more turn.
+        timer = setTimeout(() => setImmediate(settle, true), LINGER_MILLISECONDS);
+      }
+      this.#wake = () => settle(false);
+    });
+  }
+}

@@ -1,0 +1,189 @@
+import type { Socket } from "node:net";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { withDeadline } from "../deadline.ts";
+import { LocalServiceError } from "../error.ts";
+import { FifoPool, type OpenFifo } from "./fifo-pool.ts";
+import { Helper, type HelperOptions } from "./helper.ts";
+import { InputSocket } from "./input-socket.ts";
+import { OutputPipe } from "./output-pipe.ts";
+import { KILLED_EXIT_CODE, type ProcessEnd, processEnd } from "./process-end.ts";
+
+/** Generous: a machine under full load still forks within it. */
+const SPAWN_SECONDS = 20;
+const HOLD_SECONDS = 30;
+const KILL_SECONDS = 10;
+
+export interface SpawnCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** False: standard input is `/dev/null`. */
+  readonly wantsInput: boolean;
+}
+
+export interface SpawnedProcess {
+  readonly pid: number;
+  readonly stdin: Socket | undefined;
+  readonly stdout: OutputPipe;
+  readonly stderr: OutputPipe;
+  readonly exited: Promise<ProcessEnd>;
+  /** To the whole process group, unless the process has been reaped. */
+  signal(name: NodeJS.Signals): void;
+}
+
+export interface HeldProcess {
+  /** Pid, seen from the host, of the first process inside. */
+  readonly innerPid: number;
+  readonly ended: Promise<ProcessEnd & { readonly stderrTail: string }>;
+  /** SIGKILL to the inner process, and so to everything inside. */
+  kill(): void;
+}
+
+export interface SpawnerOptions extends Omit<HelperOptions, "inputSocket"> {
+  /** Private folder for the pipes and the socket; must exist, and be writable by the helper. */
+  readonly folder: string;
+}
+
+/** Starts processes through the helper process, and connects their streams to this one. */
+export class Spawner {
+  readonly #helper: Helper;
+  readonly #input: InputSocket;
+  readonly #fifos: FifoPool;
+
+  private constructor(helper: Helper, input: InputSocket, folder: string) {
+    this.#helper = helper;
+    this.#input = input;
+    this.#fifos = new FifoPool(folder, (paths) =>
+      withDeadline(helper.ask({ type: "fifos", id: helper.nextId(), paths }), SPAWN_SECONDS, () =>
+        tooSlow("making named pipes", SPAWN_SECONDS),
+      ),
+    );
+  }
+
+  /** Forks the helper now, while whatever this process may still do can be handed to it. */
+  static async start(options: SpawnerOptions): Promise<Spawner> {
+    const { folder, ...helperOptions } = options;
+    const fifoFolder = join(folder, "pipes");
+    mkdirSync(fifoFolder, { mode: 0o700, recursive: true });
+    const input = await InputSocket.listen(join(folder, "input.sock"));
+    try {
+      const helper = await Helper.start({ ...helperOptions, inputSocket: input.path });
+      return new Spawner(helper, input, fifoFolder);
+    } catch (error) {
+      input.close();
+      throw error;
+    }
+  }
+
+  /** Sources of mounts that could not be made, with the reason. */
+  get failedMounts(): readonly { readonly source: string; readonly reason: string }[] {
+    return this.#helper.failedMounts;
+  }
+
+  /** Resolves when the helper is gone: nothing can be started any more. */
+  get lost(): Promise<LocalServiceError> {
+    return this.#helper.lost;
+  }
+
+  async spawn(command: SpawnCommand): Promise<SpawnedProcess> {
+    const id = this.#helper.nextId();
+    const fifos: OpenFifo[] = [];
+    const connected = command.wantsInput ? this.#input.expect(id) : undefined;
+    const ended = this.#helper.end(id);
+    try {
+      fifos.push(await this.#fifos.take(), await this.#fifos.take());
+      const [out, err] = fifos as [OpenFifo, OpenFifo];
+      const answer = await withDeadline(
+        this.#helper.ask({ ...command, type: "spawn", id, stdoutPath: out.path, stderrPath: err.path }),
+        SPAWN_SECONDS,
+        () => tooSlow(`starting ${command.file}`, SPAWN_SECONDS),
+      );
+      if (answer.type !== "spawned") throw unexpected(answer.type);
+      const stdin =
+        connected && (await withDeadline(connected, SPAWN_SECONDS, () => tooSlow("connecting standard input", SPAWN_SECONDS)));
+      const exited = ended.then((end) => (end === "lost" ? { exitCode: KILLED_EXIT_CODE, lost: true } : processEnd(end)));
+      for (const fifo of fifos) this.#fifos.release(fifo);
+      return {
+        pid: answer.pid,
+        stdin,
+        stdout: new OutputPipe(out.fd, exited),
+        stderr: new OutputPipe(err.fd, exited),
+        exited,
+        signal: (signal) => this.#helper.tell({ type: "signal", id, signal }),
+      };
+    } catch (error) {
+      this.#helper.tell({ type: "signal", id, signal: "SIGKILL" });
+      this.#helper.forget(id);
+      this.#input.forget(id);
+      void connected?.then((socket) => socket.destroy());
+      for (const fifo of fifos) this.#fifos.discard(fifo);
+      throw error;
+    }
+  }
+
+  /** Starts a process that holds a sandbox, and resolves once it says that it is complete. */
+  async hold(request: {
+    readonly file: string;
+    readonly fileArgs: readonly string[];
+    readonly command: readonly string[];
+    readonly environment: Readonly<Record<string, string>>;
+  }): Promise<HeldProcess> {
+    const id = this.#helper.nextId();
+    const kill = (): void => this.#helper.tell({ type: "signal", id, signal: "SIGKILL" });
+    const ended = this.#helper.end(id).then((end) =>
+      end === "lost"
+        ? { exitCode: KILLED_EXIT_CODE, lost: true, stderrTail: "" }
+        : { ...processEnd(end), stderrTail: end.stderrTail },
+    );
+    const early = ended.then((end) => {
+      throw new LocalServiceError(
+        "local_engine_unavailable",
+        end.lost
+          ? "the helper process died while the sandbox was starting"
+          : end.stderrTail.trim() || `${request.file} ended with code ${end.exitCode} before the sandbox was ready`,
+      );
+    });
+    try {
+      const answer = await withDeadline(
+        Promise.race([this.#helper.ask({ ...request, type: "hold", id }), early]),
+        HOLD_SECONDS,
+        () => tooSlow("making a sandbox", HOLD_SECONDS),
+      );
+      if (answer.type !== "held") throw unexpected(answer.type);
+      return { innerPid: answer.innerPid, ended, kill };
+    } catch (error) {
+      kill();
+      this.#helper.forget(id);
+      throw error;
+    } finally {
+      early.catch(() => {});
+    }
+  }
+
+  /** Kills all processes with `NAME=value` in their environment, until none is left. */
+  async killMarked(marker: string): Promise<void> {
+    const id = this.#helper.nextId();
+    await withDeadline(this.#helper.ask({ type: "kill-marked", id, marker }), KILL_SECONDS, () =>
+      tooSlow("killing a sandbox's processes", KILL_SECONDS),
+    );
+  }
+
+  /** Ends the helper and with it whatever it started. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#helper.close();
+    this.#input.close();
+  }
+}
+
+function tooSlow(what: string, seconds: number): LocalServiceError {
+  return new LocalServiceError(
+    "local_helper_failed",
+    `${what} took longer than ${seconds} s; the machine is overloaded or the helper process hangs`,
+  );
+}
+
+function unexpected(type: string): LocalServiceError {
+  return new LocalServiceError("local_helper_failed", `the helper process gave an unexpected answer: ${type}`);
+}

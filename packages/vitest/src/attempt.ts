@@ -1,0 +1,63 @@
+import type { SandboxOptions } from "@tidybox/client";
+import type { TestSandboxes, Worker } from "@tidybox/fixtures";
+import type { TestContext } from "vitest";
+
+/** Bounds our teardown; over it Vitest fails the test, and the run still reaps what it held. */
+const TEARDOWN_MS = 15_000;
+
+type Task = TestContext["task"];
+
+/**
+ * The sandboxes of one attempt of one test. They are given back in `onTestFinished` and not behind
+ * a fixture's `use()`: only the former is bounded, and runs when an afterEach throws (Vitest 3.2)
+ * and when set-up lost against the test's timeout.
+ */
+export function openAttempt(
+  context: Pick<TestContext, "task" | "onTestFinished">,
+  sandboxesOf: () => Promise<TestSandboxes>,
+): { readonly sandboxes: () => Promise<TestSandboxes> } {
+  let opened: Promise<TestSandboxes> | undefined;
+  let over = false;
+  context.onTestFinished(async () => {
+    over = true;
+    const sandboxes = await opened?.catch(() => undefined);
+    if (sandboxes === undefined) return;
+    const end = { failed: context.task.result?.state === "fail" };
+    show(context.task, sandboxes.diagnostics(end));
+    await sandboxes.close(end);
+  }, TEARDOWN_MS);
+  return {
+    sandboxes: () => {
+      if (over) throw new Error("the test ended before its sandbox was ready");
+      opened ??= sandboxesOf();
+      return opened;
+    },
+  };
+}
+
+/** The test as the coordinator and the service know it. */
+export async function sandboxesFor(task: Task, worker: Worker, options: SandboxOptions): Promise<TestSandboxes> {
+  const { TestSandboxes } = await import("@tidybox/fixtures");
+  return new TestSandboxes(
+    worker,
+    {
+      testName: fullName(task),
+      testFile: task.file.name,
+      testTimeoutSeconds: Number.isFinite(task.timeout) ? task.timeout / 1000 : 0,
+    },
+    options,
+  );
+}
+
+function fullName(task: Task): string {
+  const names = [task.name];
+  for (let suite = task.suite; suite !== undefined; suite = suite.suite) names.unshift(suite.name);
+  return names.join(" > ");
+}
+
+/** Added to the message of the test's own last error, which every reporter prints. */
+function show(task: Task, diagnostics: string): void {
+  const error = task.result?.errors?.at(-1);
+  if (diagnostics === "" || error === undefined) return;
+  error.message = `${error.message}\n\n${diagnostics}`;
+}

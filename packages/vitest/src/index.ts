@@ -1,0 +1,15 @@
+import { expect } from "vitest";
+import { matchers } from "./matchers.ts";
+import type {} from "./matcher-types.ts";
+import type {} from "./types.ts";
+
+// Also where no plugin runs the setup file: a matcher must never be missing beside its type.
+expect.extend(matchers);
+
+export { expect };
+export { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
+export { test, test as it, sandboxFixtures } from "./fixtures.ts";
+export { matchers, type Printed } from "./matchers.ts";
+export type { CreateSandbox, SandboxFixtures } from "./types.ts";
+export type { ExecResult, Sandbox, SandboxOptions, Session } from "@tidybox/client";
+export type { Run } from "@tidybox/fixtures";

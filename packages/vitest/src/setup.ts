@@ -1,0 +1,64 @@
+import { type TestContext, afterAll, beforeEach, expect } from "vitest";
+import { openAttempt, sandboxesFor } from "./attempt.ts";
+import { lazySandbox } from "./lazy-sandbox.ts";
+import { matchers } from "./matchers.ts";
+import type { SandboxFixtures } from "./types.ts";
+import { leaveWorker, publicRun, useWorker } from "./worker.ts";
+
+expect.extend(matchers);
+dieWithTheRunner();
+
+let worker: ReturnType<typeof useWorker> | undefined;
+
+/**
+ * `{ sandbox }` for Vitest's own `test`, imported or global, whose context knows no fixtures: lazy
+ * accessors, which cost a test nothing that does not read them.
+ */
+beforeEach((context) => {
+  let attempt: ReturnType<typeof openAttempt> | undefined;
+  const createSandbox: SandboxFixtures["createSandbox"] = async (options) => {
+    attempt ??= openAttempt(context, async () => sandboxesFor(context.task, await (worker ??= useWorker()), {}));
+    return (await attempt.sandboxes()).create(options);
+  };
+  accessor(context, "createSandbox", () => createSandbox);
+  accessor(context, "sandbox", () => lazySandbox(() => createSandbox()));
+  accessor(context, "run", publicRun);
+});
+
+afterAll(async () => {
+  if (worker === undefined) return;
+  worker = undefined;
+  await leaveWorker();
+});
+
+/** Read once and kept; a real fixture of that name, set later by an extended test, takes its place. */
+function accessor<K extends "sandbox" | "createSandbox" | "run">(
+  context: TestContext,
+  name: K,
+  make: () => SandboxFixtures[K],
+): void {
+  if (Object.hasOwn(context, name)) return;
+  const become = (value: SandboxFixtures[K]) => {
+    Object.defineProperty(context, name, { value, writable: true, configurable: true, enumerable: true });
+    return value;
+  };
+  Object.defineProperty(context, name, {
+    configurable: true,
+    enumerable: false,
+    get: () => become(make()),
+    set: become,
+  });
+}
+
+/**
+ * A fork outlives its runner on Vitest 3.2 (for ever, growing) and 4 (as long as the test's body
+ * runs). `process.exit` is intercepted in a worker, so it ends itself the hard way; its sandboxes
+ * are the coordinator's business.
+ */
+function dieWithTheRunner(): void {
+  const key = Symbol.for("tidybox.vitest.dies-with-runner");
+  const marked = process as { [key]?: boolean };
+  if (process.send === undefined || marked[key] === true) return;
+  marked[key] = true;
+  process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
+}

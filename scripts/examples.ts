@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { runShell } from "./command.ts";
+import type { SuiteReport } from "./suite-report.ts";
+import { failedReport, readReport } from "./suite-report.ts";
+import type { WorkspacePackage } from "./workspace.ts";
+import { findPackages } from "./workspace.ts";
+
+/** The example projects: folders of examples/ whose package.json has a `test` script. */
+export async function findExamples(): Promise<readonly WorkspacePackage[]> {
+  const projects = await findPackages("examples");
+  return projects.filter((project) => project.manifest.scripts?.["test"] !== undefined);
+}
+
+export interface ExampleOptions {
+  /** Where the framework writes its report; must exist. */
+  readonly reportFolder: string;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs an example as its user would, by its `test` script, with the output passed through. What
+ * it counts comes from the framework's own JSON report; an example with a script of another kind
+ * counts as one test.
+ */
+export async function runExample(
+  example: WorkspacePackage,
+  options: ExampleOptions,
+): Promise<SuiteReport> {
+  const script = example.manifest.scripts?.["test"] ?? "";
+  const reportFile = join(
+    options.reportFolder,
+    `${example.manifest.name.replaceAll("/", "+")}.json`,
+  );
+  const reporting = reportArguments(script, reportFile);
+  const result = await runShell(`${script}${reporting ?? ""}`, {
+    cwd: example.folder,
+    timeoutSeconds: 600,
+    passThrough: true,
+    ...(options.environment === undefined ? {} : { environment: options.environment }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if (reporting === undefined) {
+    return result.ok
+      ? { passed: 1, failed: 0, skipped: [] }
+      : failedReport(`${script}: ${result.problem}`);
+  }
+  return readReport(reportFile, result);
+}
+
+/** Only a script that ends in the framework's own command can take more arguments. */
+function reportArguments(script: string, reportFile: string): string | undefined {
+  const last = script.split(/&&|;|\|/).at(-1) ?? "";
+  const file = JSON.stringify(reportFile);
+  if (/\bvitest\b/.test(last)) {
+    return ` --reporter=default --reporter=json --outputFile.json=${file}`;
+  }
+  if (/\bjest\b/.test(last)) return ` --json --outputFile=${file}`;
+  return undefined;
+}

@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import { buildAll } from "./build.ts";
+import { checkAll } from "./check.ts";
+import { runCommand, workspaceBinary } from "./command.ts";
+import { findExamples, runExample } from "./examples.ts";
+import { prepareMachine } from "./machine.ts";
+import type { SuiteReport } from "./suite-report.ts";
+import { failedReport, readReport } from "./suite-report.ts";
+
+export interface StageContext {
+  /** Where reports are written; must exist. */
+  readonly reportFolder: string;
+  /** For every process that runs tests. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+/** One part of `npm test`, for `--only` too. They run one after the other, in this order. */
+export interface Stage {
+  readonly name: string;
+  /** Without a build nothing later can say anything useful. */
+  readonly needsBuild: boolean;
+  readonly run: (context: StageContext) => Promise<SuiteReport>;
+}
+
+const nothing: SuiteReport = { passed: 0, failed: 0, skipped: [] };
+
+export const stages: readonly Stage[] = [
+  {
+    name: "machine",
+    needsBuild: false,
+    run: async ({ signal }) => {
+      await prepareMachine(signal);
+      return nothing;
+    },
+  },
+  {
+    name: "build",
+    needsBuild: false,
+    run: async ({ signal }) =>
+      (await buildAll({ signal })) ? nothing : failedReport("a package could not be built"),
+  },
+  {
+    name: "check",
+    needsBuild: true,
+    run: async ({ signal }) => {
+      const results = await checkAll(signal);
+      const passed = results.filter((result) => result.ok).length;
+      return { passed, failed: results.length - passed, skipped: [] };
+    },
+  },
+  {
+    name: "unit",
+    needsBuild: true,
+    run: (context) => runVitest("unit", ["--project", "unit"], 900, context),
+  },
+  {
+    name: "system",
+    needsBuild: true,
+    run: (context) =>
+      runVitest("system", ["--project", "system", "--exclude", "test/packaging/**"], 2400, context),
+  },
+  { name: "examples", needsBuild: true, run: runExamples },
+  {
+    name: "packaging",
+    needsBuild: true,
+    run: (context) =>
+      runVitest("packaging", ["--project", "system", "test/packaging"], 600, context),
+  },
+];
+
+async function runVitest(
+  name: string,
+  args: readonly string[],
+  timeoutSeconds: number,
+  context: StageContext,
+): Promise<SuiteReport> {
+  const report = join(context.reportFolder, `${name}.json`);
+  const ended = await runCommand(
+    workspaceBinary("vitest"),
+    [
+      "run",
+      ...args,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      `--reporter=${join(import.meta.dirname, "skip-reasons.ts")}`,
+    ],
+    {
+      timeoutSeconds,
+      passThrough: true,
+      environment: context.environment,
+      signal: context.signal,
+    },
+  );
+  return readReport(report, ended);
+}
+
+async function runExamples(context: StageContext): Promise<SuiteReport> {
+  const reports: SuiteReport[] = [];
+  for (const example of await findExamples()) {
+    const report = await runExample(example, context);
+    const { name } = example.manifest;
+    reports.push(
+      report.problem === undefined ? report : { ...report, problem: `${name}: ${report.problem}` },
+    );
+  }
+  const problems = reports.map((report) => report.problem).filter((text) => text !== undefined);
+  return {
+    passed: reports.reduce((sum, report) => sum + report.passed, 0),
+    failed: reports.reduce((sum, report) => sum + report.failed, 0),
+    skipped: reports.flatMap((report) => report.skipped),
+    ...(problems.length === 0 ? {} : { problem: problems.join("; ") }),
+  };
+}
