@@ -1,5 +1,7 @@
 import { delimiter, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
+import { listProcesses, withDescendants } from "./processes.ts";
 import { workspaceRoot } from "./workspace.ts";
 
 export interface CommandOptions {
@@ -10,7 +12,7 @@ export interface CommandOptions {
   readonly timeoutSeconds: number;
   /** `true`: the output goes straight to the terminal instead of into the result. Default false. */
   readonly passThrough?: boolean;
-  /** Ends the command when aborted. */
+  /** Ends the command, with all that it started, when aborted. */
   readonly signal?: AbortSignal;
 }
 
@@ -63,40 +65,76 @@ async function run(
   shell: boolean,
 ): Promise<CommandResult> {
   const started = performance.now();
-  const result = await execa(file, args, {
+  const stream = options.passThrough ? "inherit" : "pipe";
+  const child = execa(file, args, {
     cwd: options.cwd ?? workspaceRoot,
     env: { ...options.environment, PATH: childPath() },
     shell,
     stdin: "ignore",
-    stdout: options.passThrough ? "inherit" : "pipe",
-    stderr: options.passThrough ? "inherit" : "pipe",
+    stdout: stream,
+    stderr: stream,
     all: true,
     reject: false,
-    timeout: options.timeoutSeconds * 1000,
-    forceKillAfterDelay: 5000,
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
+  const timeout = AbortSignal.timeout(options.timeoutSeconds * 1000);
+  const stop = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
+  let ending: Promise<void> | undefined;
+  const end = (): void => {
+    if (child.pid !== undefined) ending = endTree(child.pid);
+  };
+  stop.addEventListener("abort", end, { once: true });
+  if (stop.aborted) end();
+  const result = await child;
+  stop.removeEventListener("abort", end);
+  await ending;
+
+  const problem = (): string => {
+    if (timeout.aborted && ending !== undefined)
+      return `not done after ${options.timeoutSeconds} s`;
+    if (ending !== undefined) return "interrupted";
+    return describeFailure(result);
+  };
   return {
-    ok: !result.failed,
-    problem: result.failed ? describeFailure(result, options.timeoutSeconds) : "",
+    ok: !result.failed && ending === undefined,
+    problem: result.failed || ending !== undefined ? problem() : "",
     output: result.all ?? "",
     stdout: result.stdout ?? "",
     seconds: (performance.now() - started) / 1000,
   };
 }
 
-function describeFailure(
-  result: {
-    readonly timedOut: boolean;
-    readonly isCanceled: boolean;
-    readonly signal?: string | undefined;
-    readonly exitCode?: number | undefined;
-    readonly originalMessage?: string | undefined;
-  },
-  timeoutSeconds: number,
-): string {
-  if (result.timedOut) return `not done after ${timeoutSeconds} s`;
-  if (result.isCanceled) return "interrupted";
+/**
+ * Ends a process and its descendants, at first politely and after 5 s by force. A signal to the
+ * process alone would stop at a shell, which does not pass it on.
+ */
+async function endTree(root: number): Promise<void> {
+  const tree = withDescendants(root, await listProcesses());
+  const deadline = performance.now() + 5000;
+  let alive = tree;
+  for (const { pid } of tree) sendSignal(pid, "SIGTERM");
+  while (alive.length > 0 && performance.now() < deadline) {
+    await sleep(100);
+    const now = await listProcesses();
+    alive = tree.filter((known) =>
+      now.some(({ pid, startTime }) => pid === known.pid && startTime === known.startTime),
+    );
+  }
+  for (const { pid } of alive) sendSignal(pid, "SIGKILL");
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended by itself, which is all that is wanted.
+  }
+}
+
+function describeFailure(result: {
+  readonly signal?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly originalMessage?: string | undefined;
+}): string {
   if (result.signal !== undefined) return `ended by ${result.signal}`;
   if (result.exitCode !== undefined) return `exit status ${result.exitCode}`;
   return result.originalMessage ?? "could not be started";

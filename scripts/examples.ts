@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { runShell } from "./command.ts";
 import type { SuiteReport } from "./suite-report.ts";
-import { failedReport, readReport } from "./suite-report.ts";
+import { failedReport, readReport, vitestReporting } from "./suite-report.ts";
 import type { WorkspacePackage } from "./workspace.ts";
 import { findPackages } from "./workspace.ts";
 
@@ -51,10 +51,9 @@ export async function runExample(
 /** Only a script that ends in the framework's own command can take more arguments. */
 function reportArguments(script: string, reportFile: string): string | undefined {
   const last = script.split(/&&|;|\|/).at(-1) ?? "";
-  const file = JSON.stringify(reportFile);
-  if (/\bvitest\b/.test(last)) {
-    return ` --reporter=default --reporter=json --outputFile.json=${file}`;
-  }
-  if (/\bjest\b/.test(last)) return ` --json --outputFile=${file}`;
+  const shellWords = (args: readonly string[]): string =>
+    args.map((argument) => ` ${JSON.stringify(argument)}`).join("");
+  if (/\bvitest\b/.test(last)) return shellWords(vitestReporting(reportFile));
+  if (/\bjest\b/.test(last)) return shellWords(["--json", `--outputFile=${reportFile}`]);
   return undefined;
 }

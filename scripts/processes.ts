@@ -1,5 +1,5 @@
 import { readFile, readdir, readlink } from "node:fs/promises";
-import { runCommand } from "./command.ts";
+import { execa } from "execa";
 
 /** A process of this machine, as far as this user may look into it. */
 export interface MachineProcess {
@@ -51,8 +51,7 @@ async function readFromProc(pid: number): Promise<MachineProcess | undefined> {
 
 async function listFromPs(): Promise<readonly MachineProcess[]> {
   const format = ["-axww", "-o", "pid=,ppid=,state=,lstart=,command="];
-  const result = await runCommand("ps", format, { timeoutSeconds: 10 });
-  if (!result.ok) throw new Error(`ps ${format.join(" ")}: ${result.problem}`);
+  const result = await execa("ps", format, { timeout: 10_000 });
   const line = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S+\s+\S+\s+\S+\s+\S+\s+\S+)\s+(.*)$/;
   const processes: MachineProcess[] = [];
   for (const text of result.stdout.split("\n")) {
@@ -81,4 +80,17 @@ export async function readDetails(pid: number): Promise<ProcessDetails> {
 /** A process may end, or belong to somebody else, between the listing and the look. */
 async function readOrEmpty(file: string): Promise<string> {
   return readFile(file, "utf8").catch(() => "");
+}
+
+/** `root` and everything that it started and that has not cut itself loose from it since. */
+export function withDescendants(
+  root: number,
+  processes: readonly MachineProcess[],
+): readonly MachineProcess[] {
+  const tree = processes.filter((known) => known.pid === root);
+  // Grows while it is walked.
+  for (const parent of tree) {
+    tree.push(...processes.filter((known) => known.parentPid === parent.pid));
+  }
+  return tree;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runCommand, workspaceBinary } from "./command.ts";
 import type { SuiteReport } from "./suite-report.ts";
-import { readReport } from "./suite-report.ts";
+import { readReport, vitestReporting } from "./suite-report.ts";
 
 let folder: string;
 
@@ -22,14 +22,7 @@ async function reportOf(text: string): Promise<SuiteReport> {
   const report = join(folder, "report.json");
   const ended = await runCommand(
     workspaceBinary("vitest"),
-    [
-      "run",
-      `--root=${folder}`,
-      "--globals",
-      "--reporter=json",
-      `--outputFile.json=${report}`,
-      `--reporter=${join(import.meta.dirname, "skip-reasons.ts")}`,
-    ],
+    ["run", `--root=${folder}`, "--globals", ...vitestReporting(report)],
     { timeoutSeconds: 30 },
   );
   return readReport(report, ended);

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import type { CommandResult } from "./command.ts";
 import { workspaceRoot } from "./workspace.ts";
 
@@ -28,6 +28,16 @@ interface JsonReport {
       readonly meta?: { readonly skipReason?: unknown };
     }[];
   }[];
+}
+
+/** Makes a Vitest command show its progress and write the report that {@link readReport} reads. */
+export function vitestReporting(reportFile: string): readonly string[] {
+  return [
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${reportFile}`,
+    `--reporter=${join(import.meta.dirname, "skip-reasons.ts")}`,
+  ];
 }
 
 /** A suite that never came to report. */

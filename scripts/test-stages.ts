@@ -5,7 +5,7 @@ import { runCommand, workspaceBinary } from "./command.ts";
 import { findExamples, runExample } from "./examples.ts";
 import { prepareMachine } from "./machine.ts";
 import type { SuiteReport } from "./suite-report.ts";
-import { failedReport, readReport } from "./suite-report.ts";
+import { failedReport, readReport, vitestReporting } from "./suite-report.ts";
 
 export interface StageContext {
   /** Where reports are written; must exist. */
@@ -78,14 +78,7 @@ async function runVitest(
   const report = join(context.reportFolder, `${name}.json`);
   const ended = await runCommand(
     workspaceBinary("vitest"),
-    [
-      "run",
-      ...args,
-      "--reporter=default",
-      "--reporter=json",
-      `--outputFile.json=${report}`,
-      `--reporter=${join(import.meta.dirname, "skip-reasons.ts")}`,
-    ],
+    ["run", ...args, ...vitestReporting(report)],
     {
       timeoutSeconds,
       passThrough: true,

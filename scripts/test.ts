@@ -17,9 +17,13 @@ async function main(): Promise<number> {
 
   const scope = await makeScope();
   const interruption = new AbortController();
-  const interrupt = (): void => interruption.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  // Not `once`: execa's own handler ends the process when it finds no other one.
+  const interrupt = (): void => {
+    if (interruption.signal.aborted) process.exit(130);
+    interruption.abort();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
 
   const reports: SuiteReport[] = [];
   try {

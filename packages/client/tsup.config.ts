@@ -10,4 +10,8 @@ export default defineConfig({
   splitting: true,
   // ESM only: bundled so that the CommonJS build never requires an ES module.
   noExternal: ["p-retry", "is-network-error"],
+  esbuildOptions(options, { format }) {
+    // Jest refuses `import()` in CommonJS; `require` is as late.
+    if (format === "cjs") options.supported = { ...options.supported, "dynamic-import": false };
+  },
 });

@@ -24,16 +24,17 @@ describe.each(packages.map(({ manifest }) => ({ name: manifest.name, manifest })
       await expectToPass("publint", ["run", tarball(), "--strict"]);
     });
 
-    test.runIf(isImportable(manifest))("has types that are right (attw)", async () => {
-      const profile = isDual(manifest) ? "node16" : "esm-only";
+    test.each(typedEntries(manifest))("has types that are right for $profile", async (entries) => {
       await expectToPass("attw", [
         tarball(),
-        `--profile=${profile}`,
+        `--profile=${entries.profile}`,
         "--format=ascii",
         "--no-emoji",
         "--no-color",
         // Would look for @types packages on the registry.
         "--no-definitely-typed",
+        "--entrypoints",
+        ...entries.paths,
       ]);
     });
   },
@@ -44,11 +45,22 @@ async function expectToPass(tool: string, args: readonly string[]): Promise<void
   expect(result.ok, `${tool}: ${result.problem}\n${result.output}`).toBe(true);
 }
 
-/** A package that is only a command has nothing to import. */
-function isImportable(manifest: Manifest): boolean {
-  return Object.keys(manifest.exports ?? {}).some((path) => path !== "./package.json");
-}
-
-function isDual(manifest: Manifest): boolean {
-  return JSON.stringify(manifest.exports ?? {}).includes('"require"');
+/**
+ * The entry points of a package by what they promise: `require` and `import`, or `import` alone.
+ * A package that is only a command has none.
+ */
+function typedEntries(
+  manifest: Manifest,
+): readonly { readonly profile: "node16" | "esm-only"; readonly paths: readonly string[] }[] {
+  const entries = Object.entries(manifest.exports ?? {}).filter(
+    ([path]) => path !== "./package.json",
+  );
+  const isDual = ([, target]: [string, unknown]): boolean =>
+    typeof target === "object" && target !== null && "require" in target;
+  const dual = entries.filter(isDual).map(([path]) => path);
+  const esmOnly = entries.filter((entry) => !isDual(entry)).map(([path]) => path);
+  return [
+    { profile: "node16" as const, paths: dual },
+    { profile: "esm-only" as const, paths: esmOnly },
+  ].filter(({ paths }) => paths.length > 0);
 }

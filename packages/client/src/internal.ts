@@ -1,1 +1,17 @@
-export const y: number = 2;
+// For the other packages of tidybox. Outside semantic versioning: may change in any release.
+export { attachSandbox } from "./sandbox/attach.ts";
+export { closeHandle } from "./sandbox/attach.ts";
+export { createFromSpec } from "./sandbox/attach.ts";
+export { observeCommands } from "./sandbox/attach.ts";
+export type { ObservedCommand } from "./sandbox/handle.ts";
+export type { CommandListener } from "./sandbox/handle.ts";
+export type { StartOptions } from "./sandbox/start.ts";
+export { purgeByTags } from "./sandbox/purge.ts";
+export type { PurgeOptions } from "./sandbox/purge.ts";
+export type { PurgeResult } from "./sandbox/purge.ts";
+export { transportOf } from "./connection/transport-of.ts";
+export { toSandboxSpec } from "./options/sandbox-spec.ts";
+export { checkTag } from "./options/tags.ts";
+export { checkTags } from "./options/tags.ts";
+export { toTidyboxError } from "./errors/from-connect.ts";
+export type { CallContext } from "./errors/from-connect.ts";

@@ -11,7 +11,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
-import type { HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
+import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
 
 type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
 type HoldRequest = Extract<HelperRequest, { type: "hold" }>;
@@ -40,7 +40,7 @@ function prepare(request: HelperSetup): void {
   setup = request;
   process.umask(0o022);
   process.chdir("/");
-  const failedMounts: { source: string; reason: string }[] = [];
+  const failedMounts: FailedMount[] = [];
   for (const { source, target } of request.mounts) {
     try {
       execFileSync("mount", ["--bind", source, target], { stdio: ["ignore", "ignore", "pipe"], timeout: 5000 });

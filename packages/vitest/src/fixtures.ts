@@ -1,27 +1,38 @@
 import type { SandboxOptions } from "@tidybox/client";
-import { type TestContext, test as base } from "vitest";
+import { type TestAPI, type TestContext, test as base } from "vitest";
 import { openAttempt, sandboxesFor } from "./attempt.ts";
 import type { SandboxFixtures } from "./types.ts";
 import { leaveWorker, openWorker, publicRun, useWorker } from "./worker.ts";
 
 type Use<T> = (value: T) => Promise<void>;
+type WorkerScoped = { scope: "worker" };
+type WorkerFixture<T> = [(context: object, use: Use<T>) => Promise<void>, WorkerScoped];
+type TestFixture<Context, T> = (context: Context, use: Use<T>) => Promise<void>;
+
+interface FixtureDefinitions {
+  sandboxOptions: SandboxOptions;
+  run: WorkerFixture<SandboxFixtures["run"]>;
+  session: WorkerFixture<SandboxFixtures["session"]>;
+  createSandbox: TestFixture<TestContext & SandboxFixtures, SandboxFixtures["createSandbox"]>;
+  sandbox: TestFixture<SandboxFixtures, SandboxFixtures["sandbox"]>;
+}
 
 /**
  * The fixtures, to spread into one's own `test.extend({ ...sandboxFixtures, … })`. In the object
  * form with `use`, because the builder form does nothing on Vitest 3.2.
  */
-export const sandboxFixtures = {
-  sandboxOptions: {} as SandboxOptions,
+export const sandboxFixtures: FixtureDefinitions = {
+  sandboxOptions: {},
 
   run: [
-    async ({}: object, use: Use<SandboxFixtures["run"]>): Promise<void> => {
+    async ({}, use) => {
       await use(publicRun());
     },
     { scope: "worker" },
   ],
 
   session: [
-    async ({}: object, use: Use<SandboxFixtures["session"]>): Promise<void> => {
+    async ({}, use) => {
       const worker = await useWorker();
       await use(worker.session);
       await leaveWorker();
@@ -29,10 +40,7 @@ export const sandboxFixtures = {
     { scope: "worker" },
   ],
 
-  createSandbox: async (
-    { task, onTestFinished, session: _session, sandboxOptions }: TestContext & SandboxFixtures,
-    use: Use<SandboxFixtures["createSandbox"]>,
-  ): Promise<void> => {
+  createSandbox: async ({ task, onTestFinished, session: _session, sandboxOptions }, use) => {
     // The session is asked for so that the worker is open, and stays open as long as this test.
     const attempt = openAttempt({ task, onTestFinished }, async () =>
       sandboxesFor(task, await openWorker(), sandboxOptions),
@@ -40,13 +48,10 @@ export const sandboxFixtures = {
     await use(async (options) => (await attempt.sandboxes()).create(options));
   },
 
-  sandbox: async (
-    { createSandbox }: SandboxFixtures,
-    use: Use<SandboxFixtures["sandbox"]>,
-  ): Promise<void> => {
+  sandbox: async ({ createSandbox }, use) => {
     await use(await createSandbox());
   },
-} as const;
+};
 
 /** Vitest's `test` with the fixtures of tidybox. */
-export const test = base.extend<SandboxFixtures>(sandboxFixtures);
+export const test: TestAPI<SandboxFixtures> = base.extend<SandboxFixtures>(sandboxFixtures);

@@ -1,7 +1,7 @@
 import type { Sandbox } from "@tidybox/client";
 
 /** Methods of a sandbox that answer later anyway, so that they can begin by making it. */
-const METHODS: ReadonlySet<string> = new Set<keyof Sandbox>([
+const METHODS: ReadonlySet<string> = new Set<keyof Sandbox & string>([
   "exec",
   "readFile",
   "readTextFile",
@@ -12,7 +12,7 @@ const METHODS: ReadonlySet<string> = new Set<keyof Sandbox>([
 ]);
 
 /** What only a sandbox that exists can answer. */
-const FIELDS: ReadonlySet<string> = new Set<keyof Sandbox>(["id", "tags", "annotations", "state", "createdAt"]);
+const FIELDS: ReadonlySet<string> = new Set<keyof Sandbox & string>(["id", "tags", "annotations", "state", "createdAt"]);
 
 /**
  * A sandbox for tests whose context cannot wait: it is made when the first method is called. Fields

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { withDeadline } from "../deadline.ts";
+import { type Deferred, deferred } from "../deferred.ts";
 import { LocalServiceError } from "../error.ts";
 import { helperFile } from "./helper-file.ts";
-import type { HelperAnswer, HelperRequest, HelperSetup, RawEnd, ToolMount } from "./messages.ts";
+import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup, RawEnd, ToolMount } from "./messages.ts";
 
 const START_SECONDS = 20;
 const CLOSE_SECONDS = 5;
@@ -22,9 +23,9 @@ type Reply = Exclude<HelperAnswer, { type: "ended" | "failed" | "ready" }>;
 export class Helper {
   readonly lost: Promise<LocalServiceError>;
   readonly #child: ChildProcess;
-  readonly #asked = new Map<number, PromiseWithResolvers<Reply>>();
+  readonly #asked = new Map<number, Deferred<Reply>>();
   readonly #ends = new Map<number, (end: Ended | "lost") => void>();
-  #failedMounts: readonly { readonly source: string; readonly reason: string }[] = [];
+  #failedMounts: readonly FailedMount[] = [];
   #lastId = 0;
   #gone: LocalServiceError | undefined;
   #closing = false;
@@ -88,7 +89,7 @@ export class Helper {
     }
   }
 
-  get failedMounts(): readonly { readonly source: string; readonly reason: string }[] {
+  get failedMounts(): readonly FailedMount[] {
     return this.#failedMounts;
   }
 
@@ -100,7 +101,7 @@ export class Helper {
   /** One question, one answer. Rejects when the helper says no or dies. */
   ask(request: HelperRequest & { readonly id: number }): Promise<Reply> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
-    const pending = Promise.withResolvers<Reply>();
+    const pending = deferred<Reply>();
     this.#asked.set(request.id, pending);
     this.tell(request);
     return pending.promise;
@@ -152,7 +153,7 @@ export class Helper {
   #lose(why: string): void {
     this.#gone = new LocalServiceError(
       "local_helper_failed",
-      this.#closing ? "the local service is closing" : `the local service's helper process is gone (${why})`,
+      this.#closing ? "the local service is closing" : `the local service's helper process is gone (${why}); nothing can run any more: restart the local service`,
     );
     for (const pending of this.#asked.values()) pending.reject(this.#gone);
     for (const settle of this.#ends.values()) settle("lost");

@@ -10,6 +10,11 @@ export interface ToolMount {
   readonly target: string;
 }
 
+export interface FailedMount {
+  readonly source: string;
+  readonly reason: string;
+}
+
 export interface HelperSetup {
   readonly type: "setup";
   /** Unix socket of the service on which streams for standard input are handed over. */
@@ -51,7 +56,7 @@ export type HelperRequest =
 
 /** What the helper answers; `id` is the request's. */
 export type HelperAnswer =
-  | { readonly type: "ready"; readonly failedMounts: readonly { source: string; reason: string }[] }
+  | { readonly type: "ready"; readonly failedMounts: readonly FailedMount[] }
   | { readonly type: "done"; readonly id: number; readonly count: number }
   | { readonly type: "spawned"; readonly id: number; readonly pid: number }
   | { readonly type: "held"; readonly id: number; readonly innerPid: number }

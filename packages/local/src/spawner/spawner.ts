@@ -1,11 +1,12 @@
 import type { Socket } from "node:net";
-import { mkdirSync } from "node:fs";
+import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
 import { FifoPool, type OpenFifo } from "./fifo-pool.ts";
 import { Helper, type HelperOptions } from "./helper.ts";
 import { InputSocket } from "./input-socket.ts";
+import type { FailedMount } from "./messages.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import { KILLED_EXIT_CODE, type ProcessEnd, processEnd } from "./process-end.ts";
 
@@ -69,6 +70,10 @@ export class Spawner {
     mkdirSync(fifoFolder, { mode: 0o700, recursive: true });
     const input = await InputSocket.listen(join(folder, "input.sock"));
     try {
+      if (options.identity !== undefined) {
+        const { uid, gid } = options.identity;
+        for (const path of [fifoFolder, input.path]) chownSync(path, uid, gid);
+      }
       const helper = await Helper.start({ ...helperOptions, inputSocket: input.path });
       return new Spawner(helper, input, fifoFolder);
     } catch (error) {
@@ -78,7 +83,7 @@ export class Spawner {
   }
 
   /** Sources of mounts that could not be made, with the reason. */
-  get failedMounts(): readonly { readonly source: string; readonly reason: string }[] {
+  get failedMounts(): readonly FailedMount[] {
     return this.#helper.failedMounts;
   }
 

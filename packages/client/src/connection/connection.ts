@@ -1,0 +1,91 @@
+import { type Client, type Transport, createClient } from "@connectrpc/connect";
+import { SandboxService } from "@tidybox/protocol";
+import { ConfigurationError } from "../errors/request-errors.ts";
+import { TidyboxError } from "../errors/tidybox-error.ts";
+import { resolveBaseUrl } from "./address.ts";
+import { resolveApiKey } from "./api-key.ts";
+import { ServiceTransport } from "./transport.ts";
+
+export interface ConnectionOptions {
+  /** Scheme, host and port. Default: `CWSANDBOX_BASE_URL`, then `https://api.cwsandbox.com`. */
+  readonly baseUrl?: string | undefined;
+  /** Default: `CWSANDBOX_API_KEY`. Without one, calls carry no credentials. */
+  readonly apiKey?: string | undefined;
+  /** Limit of one try of a control call such as a get or a delete. Default 30. */
+  readonly requestTimeoutSeconds?: number | undefined;
+  /**
+   * Let the process end even while calls are under way. Default false: the process stays for open
+   * calls, though never for an idle connection.
+   */
+  readonly unref?: boolean | undefined;
+}
+
+const DEFAULT_REQUEST_TIMEOUT_SECONDS = 30;
+
+/**
+ * A way to one sandbox service. Connects with its first call, connects again by itself after a
+ * loss, closes what is idle for two minutes, and never keeps a process alive by being idle.
+ */
+export class Connection {
+  /** Origin of the service, such as `https://api.cwsandbox.com`. */
+  readonly baseUrl: string;
+  /** Seconds. */
+  readonly requestTimeoutSeconds: number;
+  // Private fields all: what prints a Connection shows no key.
+  readonly #transport: ServiceTransport;
+  readonly #client: Client<typeof SandboxService>;
+  #answered = false;
+
+  /**
+   * Reads the environment now, and only for what the options leave open. Opens nothing yet.
+   *
+   * @throws ConfigurationError for an unusable address, key or limit.
+   */
+  constructor(options: ConnectionOptions = {}) {
+    const { requestTimeoutSeconds = DEFAULT_REQUEST_TIMEOUT_SECONDS, unref = false } = options;
+    if (!Number.isFinite(requestTimeoutSeconds) || requestTimeoutSeconds <= 0) {
+      throw new ConfigurationError({
+        message: `Option requestTimeoutSeconds must be a positive number, not ${requestTimeoutSeconds}.`,
+      });
+    }
+    this.baseUrl = resolveBaseUrl(options.baseUrl);
+    this.requestTimeoutSeconds = requestTimeoutSeconds;
+    const apiKey = resolveApiKey(options.apiKey, this.baseUrl);
+    this.#transport = new ServiceTransport({ baseUrl: this.baseUrl, apiKey, unref });
+    this.#client = createClient(SandboxService, this.#transport);
+  }
+
+  /** For other services behind the same address, with the same credentials. */
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  /** Calls of the wire, without limits, retries or errors of ours. */
+  get client(): Client<typeof SandboxService> {
+    return this.#client;
+  }
+
+  /** Whether the service has ever answered here: a first contact is given up sooner. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  noteAnswer(): void {
+    this.#answered = true;
+  }
+
+  /** Breaks what is under way; later calls fail. Stops no sandbox. Safe to call twice. */
+  close(): void {
+    this.#transport.close(
+      new TidyboxError({
+        code: "connection_closed",
+        message: `The connection to ${this.baseUrl} is closed.`,
+        advice: "Make calls before Connection.close(), or make a new Connection.",
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

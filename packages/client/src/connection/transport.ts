@@ -1,0 +1,98 @@
+import type { Interceptor, Transport } from "@connectrpc/connect";
+import type { Http2SessionManager } from "@connectrpc/connect-node";
+import { AUTHORIZATION_METADATA, MAX_MESSAGE_BYTES } from "@tidybox/protocol";
+import { openSocket } from "./socket.ts";
+
+/** gRPC servers refuse pings that come more often than this, unless told otherwise. */
+const PING_INTERVAL_MS = 5 * 60_000;
+const PING_TIMEOUT_MS = 15_000;
+/** Balancers drop idle connections without a word, often after a few minutes. */
+const IDLE_CONNECTION_MS = 2 * 60_000;
+
+export interface TransportOptions {
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  readonly unref: boolean;
+}
+
+/** One HTTP/2 connection, opened by its first call and again whenever it was lost. */
+interface Channel {
+  readonly transport: Transport;
+  readonly manager: Http2SessionManager;
+}
+
+/**
+ * gRPC over two HTTP/2 connections, one for unary calls and one for streams: servers limit the
+ * streams of a connection, and a hundred long commands must not keep a stop waiting. connect-node is
+ * loaded with the first call, because it costs more time than all the rest of this package.
+ */
+export class ServiceTransport implements Transport {
+  readonly #options: TransportOptions;
+  #unary: Promise<Channel> | undefined;
+  #streams: Promise<Channel> | undefined;
+  #closedBecause: Error | undefined;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  unary: Transport["unary"] = async (...call) => {
+    this.#throwIfClosed();
+    this.#unary ??= openChannel(this.#options);
+    const { transport } = await this.#unary;
+    this.#throwIfClosed();
+    return transport.unary(...call);
+  };
+
+  stream: Transport["stream"] = async (...call) => {
+    this.#throwIfClosed();
+    this.#streams ??= openChannel(this.#options);
+    const { transport } = await this.#streams;
+    this.#throwIfClosed();
+    return transport.stream(...call);
+  };
+
+  /** Breaks what is under way, too. Later calls throw the reason. */
+  close(reason: Error): void {
+    this.#closedBecause ??= reason;
+    for (const channel of [this.#unary, this.#streams]) {
+      void channel?.then(
+        ({ manager }) => manager.abort(),
+        () => {},
+      );
+    }
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closedBecause !== undefined) throw this.#closedBecause;
+  }
+}
+
+async function openChannel({ baseUrl, apiKey, unref }: TransportOptions): Promise<Channel> {
+  const { Http2SessionManager, createGrpcTransport } = await import("@connectrpc/connect-node");
+  const manager = new Http2SessionManager(
+    baseUrl,
+    {
+      pingIntervalMs: PING_INTERVAL_MS,
+      pingTimeoutMs: PING_TIMEOUT_MS,
+      idleConnectionTimeoutMs: IDLE_CONNECTION_MS,
+    },
+    { createConnection: (authority) => openSocket(authority, { unref }) },
+  );
+  const transport = createGrpcTransport({
+    baseUrl,
+    sessionManager: manager,
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    writeMaxBytes: MAX_MESSAGE_BYTES,
+    acceptCompression: [],
+    interceptors: apiKey === undefined ? [] : [withApiKey(apiKey)],
+  });
+  return { transport, manager };
+}
+
+function withApiKey(apiKey: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set(AUTHORIZATION_METADATA, `Bearer ${apiKey}`);
+    return next(request);
+  };
+}

@@ -1,0 +1,30 @@
+import { type ErrorOptionsOf, TidyboxError } from "./tidybox-error.ts";
+
+/** The sandbox could not start, or was ended while it did. Code `"sandbox_failed"`. */
+export class SandboxFailedError extends TidyboxError {
+  /** The service's text for it; empty where it gave none. */
+  readonly stateReason: string;
+
+  constructor(options: ErrorOptionsOf & { readonly stateReason: string }) {
+    super({ code: "sandbox_failed", ...options });
+    this.stateReason = options.stateReason;
+  }
+}
+
+/** The sandbox is stopped, or whoever owns it has closed it. Code `"sandbox_closed"`. */
+export class SandboxClosedError extends TidyboxError {
+  constructor(options: ErrorOptionsOf) {
+    super({ code: "sandbox_closed", ...options });
+  }
+}
+
+/** A file could not be read or written; `reason` says why. Code `"file_error"`. */
+export class FileError extends TidyboxError {
+  /** As it was given to the call. */
+  readonly path: string;
+
+  constructor(options: ErrorOptionsOf & { readonly path: string }) {
+    super({ code: "file_error", ...options });
+    this.path = options.path;
+  }
+}

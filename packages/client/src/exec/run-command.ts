@@ -1,0 +1,107 @@
+import { DEFAULT_CALL_TIMEOUT_SECONDS } from "@tidybox/protocol";
+import { Deadline } from "../connection/waiting.ts";
+import { CommandFailedError, CommandTimeoutError } from "../errors/command-errors.ts";
+import { checkCommand, checkSeconds, checkText, checkTextMap } from "../options/checks.ts";
+import { invalidOption } from "../options/invalid-option.ts";
+import type { SandboxHandle } from "../sandbox/handle.ts";
+import { inDirectory, showCommand } from "./command-line.ts";
+import type { ExecOptions } from "./options.ts";
+import { OutputBuffer } from "./output-buffer.ts";
+import type { ExecResult, PartialExecResult } from "./result.ts";
+import { runStream } from "./stream.ts";
+
+const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const SHOWN_STDERR_CHARACTERS = 2000;
+
+/** Runs a command and collects what it prints. Whoever observes the sandbox is told of its end. */
+export async function runCommand(
+  handle: SandboxHandle,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<ExecResult> {
+  checkOptions(command, options);
+  try {
+    const result = await collect(handle, command, options);
+    handle.noteCommand({ command, result, error: undefined });
+    if (options.check === true && result.exitCode !== 0) throw failedError(handle.id, result);
+    return result;
+  } catch (error) {
+    if (!(error instanceof CommandFailedError)) handle.noteCommand({ command, result: undefined, error });
+    throw error;
+  }
+}
+
+async function collect(
+  handle: SandboxHandle,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<ExecResult> {
+  handle.throwIfUnusable();
+  options.signal?.throwIfAborted();
+  const { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
+  const stdout = new OutputBuffer(maxOutputBytes);
+  const stderr = new OutputBuffer(maxOutputBytes);
+  const startedAt = performance.now();
+  const soFar = (): PartialExecResult => ({
+    command: [...command],
+    stdout: stdout.text(),
+    stderr: stderr.text(),
+    stdoutBytes: stdout.bytes(),
+    stderrBytes: stderr.bytes(),
+    stdoutTruncated: stdout.truncated,
+    stderrTruncated: stderr.truncated,
+    stdoutBytesProduced: stdout.producedBytes,
+    stderrBytesProduced: stderr.producedBytes,
+    durationSeconds: (performance.now() - startedAt) / 1000,
+  });
+  const outside = [options.signal, handle.closedSignal].filter((signal) => signal !== undefined);
+  using deadline = new Deadline(timeoutSeconds, AbortSignal.any(outside), () =>
+    timeoutError(handle.id, timeoutSeconds, soFar()),
+  );
+  const exitCode = await runStream(
+    handle,
+    {
+      action: `run ${showCommand(command)}`,
+      command: inDirectory(command, options.cwd),
+      env: options.env,
+      input: typeof options.input === "string" ? new TextEncoder().encode(options.input) : options.input,
+      signal: deadline.signal,
+    },
+    { stdout: (data) => stdout.write(data), stderr: (data) => stderr.write(data) },
+  );
+  return { ...soFar(), exitCode };
+}
+
+function checkOptions(command: readonly string[], options: ExecOptions): void {
+  const { cwd, env, timeoutSeconds, maxOutputBytes } = options;
+  checkCommand(command, "command");
+  if (cwd !== undefined) checkText(cwd, "cwd");
+  if (env !== undefined) checkTextMap(env, "env");
+  if (timeoutSeconds !== undefined) checkSeconds(timeoutSeconds, "timeoutSeconds");
+  if (maxOutputBytes !== undefined && !(maxOutputBytes >= 0)) {
+    throw invalidOption("maxOutputBytes", `must be 0 or more, not ${maxOutputBytes}`);
+  }
+}
+
+function timeoutError(sandboxId: string, timeoutSeconds: number, result: PartialExecResult): CommandTimeoutError {
+  return new CommandTimeoutError({
+    message: `Command timed out after ${timeoutSeconds} s in sandbox ${sandboxId}: ${showCommand(result.command)}${tailOf(result)}`,
+    advice: "Raise timeoutSeconds if it needs longer; what it printed is in the error's result.",
+    sandboxId,
+    result,
+  });
+}
+
+function failedError(sandboxId: string, result: ExecResult): CommandFailedError {
+  return new CommandFailedError({
+    message: `Command exited with ${result.exitCode} in sandbox ${sandboxId}: ${showCommand(result.command)}${tailOf(result)}`,
+    sandboxId,
+    result,
+  });
+}
+
+function tailOf({ stdout, stderr }: PartialExecResult): string {
+  const shown = stderr.trim() === "" ? stdout.trimEnd() : stderr.trimEnd();
+  if (shown === "") return "";
+  return `\n${shown.length > SHOWN_STDERR_CHARACTERS ? `…${shown.slice(-SHOWN_STDERR_CHARACTERS)}` : shown}`;
+}

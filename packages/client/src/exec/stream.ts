@@ -1,0 +1,183 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  EXEC_READY_TIMEOUT_SECONDS,
+  ExecStreamErrorCode,
+  ExecStreamOutput_Stream,
+  type ExecStreamRequest,
+  ExecStreamRequestSchema,
+  type ExecStreamResponse,
+  STDIN_FRAME_BYTES,
+} from "@tidybox/protocol";
+import { withRetries } from "../connection/call.ts";
+import { settlesWithin, timerDelayMs } from "../connection/waiting.ts";
+import { TimeoutError } from "../errors/request-errors.ts";
+import { TidyboxError } from "../errors/tidybox-error.ts";
+import type { SandboxHandle } from "../sandbox/handle.ts";
+
+export interface StreamedCommand {
+  readonly action: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly input?: Uint8Array | undefined;
+  readonly path?: string | undefined;
+  /** Ends the stream, and with it, as well as the service can, the process. */
+  readonly signal: AbortSignal;
+}
+
+/** Takes the output as it comes. The service waits while it does not return. */
+export interface OutputSinks {
+  readonly stdout: (data: Uint8Array) => void;
+  readonly stderr: (data: Uint8Array) => void;
+}
+
+/** After the exit only the end of the stream is left to come. */
+const TRAILER_SECONDS = 1;
+
+/**
+ * Runs a command over StreamExec (reference 3.7) and answers its exit status. Sent once: only what
+ * never left this machine is tried again.
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function runStream(
+  handle: SandboxHandle,
+  command: StreamedCommand,
+  sinks: OutputSinks,
+): Promise<number> {
+  const { connection, id } = handle;
+  const { action, path, signal } = command;
+  try {
+    return await withRetries(
+      connection,
+      { action, path, sandboxId: id },
+      { retry: "unsent", signal },
+      () => runOnce(handle, command, sinks),
+    );
+  } catch (error) {
+    if (signal.aborted || !handle.stopping) throw error;
+    throw handle.closedError(error);
+  }
+}
+
+async function runOnce(
+  { connection, id }: SandboxHandle,
+  { command, env, input, signal }: StreamedCommand,
+  sinks: OutputSinks,
+): Promise<number> {
+  const ended = new AbortController();
+  const request = new CommandRequest(
+    create(ExecStreamRequestSchema, {
+      message: { case: "init", value: { sandboxId: id, command: [...command], env: { ...env } } },
+    }),
+    input,
+  );
+  const notReady = new AbortController();
+  const timer =
+    input === undefined ? undefined : setTimeout(() => notReady.abort(notReadyError(id)), timerDelayMs(EXEC_READY_TIMEOUT_SECONDS));
+  try {
+    const responses = connection.client
+      .streamExec(request, { signal: AbortSignal.any([signal, notReady.signal, ended.signal]) })
+      [Symbol.asyncIterator]();
+    for (;;) {
+      const next = await responses.next();
+      if (next.done === true) throw endedEarly(id);
+      connection.noteAnswer();
+      const { message } = next.value;
+      if (message.case === "ready") {
+        clearTimeout(timer);
+        request.begin();
+      } else if (message.case === "output") {
+        const { stream, data } = message.value;
+        (stream === ExecStreamOutput_Stream.STDERR ? sinks.stderr : sinks.stdout)(data);
+      } else if (message.case === "exit") {
+        void closeBehind(responses, request, ended);
+        return message.value.exitCode;
+      } else if (message.case === "error") {
+        void closeBehind(responses, request, ended);
+        throw streamError(id, message.value.message, message.value.code);
+      }
+    }
+  } catch (error) {
+    // Also when a sink has thrown: the process must not go on writing for nobody.
+    ended.abort(error);
+    if (notReady.signal.aborted && !signal.aborted) throw notReady.signal.reason;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Our half of the stream: the command, then its input once the service is ready for it. */
+class CommandRequest implements AsyncIterable<ExecStreamRequest> {
+  readonly #init: ExecStreamRequest;
+  readonly #input: Uint8Array | undefined;
+  readonly #ready: Promise<void>;
+  #begin: () => void = () => {};
+  sentAll = false;
+
+  constructor(init: ExecStreamRequest, input: Uint8Array | undefined) {
+    this.#init = init;
+    this.#input = input;
+    this.#ready = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+  }
+
+  begin(): void {
+    this.#begin();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ExecStreamRequest> {
+    yield this.#init;
+    if (this.#input !== undefined) {
+      await this.#ready;
+      for (let offset = 0; offset < this.#input.byteLength; offset += STDIN_FRAME_BYTES) {
+        const value = this.#input.subarray(offset, offset + STDIN_FRAME_BYTES);
+        yield create(ExecStreamRequestSchema, { message: { case: "stdin", value } });
+      }
+      yield create(ExecStreamRequestSchema, { message: { case: "close", value: {} } });
+    }
+    this.sentAll = true;
+  }
+}
+
+/** Reads the end of the stream, so that it closes in order; input that nobody reads is cancelled. */
+async function closeBehind(
+  responses: AsyncIterator<ExecStreamResponse>,
+  request: CommandRequest,
+  ended: AbortController,
+): Promise<void> {
+  if (request.sentAll) await settlesWithin(responses.next(), TRAILER_SECONDS);
+  ended.abort(new Error("the command has ended"));
+}
+
+function notReadyError(sandboxId: string): TimeoutError {
+  return new TimeoutError({
+    message: `Sandbox ${sandboxId} was not ready for a command's input within ${EXEC_READY_TIMEOUT_SECONDS} s.`,
+    sandboxId,
+  });
+}
+
+function endedEarly(sandboxId: string): TidyboxError {
+  return new TidyboxError({
+    code: "stream_broken",
+    message: `The service ended a command in sandbox ${sandboxId} without its exit status.`,
+    advice: "What the command did is not known; the sandbox may have been stopped under it.",
+    sandboxId,
+  });
+}
+
+const STREAM_CODE_WORDS: Readonly<Record<string, string>> = {
+  [ExecStreamErrorCode.STREAM_BACKPRESSURE]: "output came faster than it was read, and was cut",
+  [ExecStreamErrorCode.STREAM_TRUNCATED]: "the command ended, but output was lost on the way",
+};
+
+function streamError(sandboxId: string, message: string, code: string): TidyboxError {
+  const words = [STREAM_CODE_WORDS[code], message, code].filter((each) => each !== undefined && each !== "");
+  return new TidyboxError({
+    code: "stream_broken",
+    reason: code,
+    message: `The service broke a command in sandbox ${sandboxId} off: ${words.join("; ")}.`,
+    sandboxId,
+  });
+}

@@ -1,0 +1,43 @@
+import type { Sandbox as SandboxRecord, SandboxSpec } from "@tidybox/protocol";
+import type { Connection } from "../connection/connection.ts";
+import { type CommandListener, SandboxHandle } from "./handle.ts";
+import { handleOf } from "./handle-of.ts";
+import { Sandbox } from "./sandbox.ts";
+import { type StartOptions, startSandbox } from "./start.ts";
+
+/** Like `Sandbox.run`, with a spec that is complete already. */
+export async function createFromSpec(
+  connection: Connection,
+  spec: SandboxSpec,
+  options: StartOptions = {},
+): Promise<Sandbox> {
+  return new Sandbox(await startSandbox(connection, spec, options));
+}
+
+/** A sandbox that somebody else has made, without asking the service. */
+export function attachSandbox(connection: Connection, record: SandboxRecord): Sandbox;
+export function attachSandbox(connection: Connection, id: string, record?: SandboxRecord): Sandbox;
+export function attachSandbox(
+  connection: Connection,
+  idOrRecord: string | SandboxRecord,
+  record?: SandboxRecord,
+): Sandbox {
+  return typeof idOrRecord === "string"
+    ? new Sandbox(new SandboxHandle(connection, idOrRecord, record))
+    : new Sandbox(new SandboxHandle(connection, idOrRecord.sandboxId, idOrRecord));
+}
+
+/**
+ * For the owner of a sandbox: every later call on this object but `stop` fails with a
+ * SandboxClosedError, and so does what is under way. The sandbox itself goes on.
+ *
+ * @param because as in "Sandbox … is closed: the test has ended"
+ */
+export function closeHandle(sandbox: Sandbox, because: string): void {
+  handleOf(sandbox).close(because);
+}
+
+/** Calls the listener at the end of each command. Answers how to stop listening. */
+export function observeCommands(sandbox: Sandbox, listener: CommandListener): () => void {
+  return handleOf(sandbox).onCommand(listener);
+}

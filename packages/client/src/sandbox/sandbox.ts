@@ -1,0 +1,234 @@
+import type { Sandbox as SandboxRecord } from "@tidybox/protocol";
+import type { Connection } from "../connection/connection.ts";
+import { sharedConnection } from "../connection/shared-connection.ts";
+import type { ExecOptions } from "../exec/options.ts";
+import { decodeText } from "../exec/output-buffer.ts";
+import type { ExecResult } from "../exec/result.ts";
+import { runCommand } from "../exec/run-command.ts";
+import { readFile } from "../files/read-file.ts";
+import { writeFile } from "../files/write-file.ts";
+import type { SandboxOptions } from "../options/sandbox-options.ts";
+import { toSandboxSpec } from "../options/sandbox-spec.ts";
+import { asError, reportLeft } from "./cleanup-report.ts";
+import { deleteSandbox } from "./delete.ts";
+import { getSandbox } from "./get.ts";
+import { SandboxHandle } from "./handle.ts";
+import { HANDLE } from "./handle-of.ts";
+import { type ListOptions, Listing } from "./listing.ts";
+import { startSandbox } from "./start.ts";
+import { type SandboxState, toSandboxState } from "./state.ts";
+import { type SandboxStatus, toDate, toSandboxStatus } from "./status.ts";
+import { type StopOptions, type StopResult, stopSandbox } from "./stop.ts";
+import { type WaitOptions, waitUntilEnded } from "./wait.ts";
+
+/** How to reach the service. */
+export interface CallTarget {
+  /** Default: one for the whole process, as the environment says. */
+  readonly connection?: Connection | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunOptions extends SandboxOptions, CallTarget {
+  /** From the call to a running sandbox, waiting for quota included. Default 60. */
+  readonly startTimeoutSeconds?: number | undefined;
+}
+
+export interface DeleteOptions extends CallTarget {
+  /** Answer false, rather than throw, when there is no such sandbox. Default false. */
+  readonly missingOk?: boolean | undefined;
+}
+
+/** What {@link Sandbox.list} finds. */
+export type SandboxList = Listing<Sandbox>;
+
+/** One sandbox of the service. Stop it, or let `await using` do it. */
+export class Sandbox implements AsyncDisposable {
+  readonly #handle: SandboxHandle;
+  #stopping: Promise<StopResult> | undefined;
+
+  /** Use {@link Sandbox.run} or {@link Sandbox.fromId}. */
+  constructor(handle: SandboxHandle) {
+    this.#handle = handle;
+  }
+
+  /**
+   * A new sandbox, once it runs. `command` is its main process, by default one that waits for
+   * commands. A main process that is over at once is no error: see {@link Sandbox.wait}.
+   *
+   * @throws ConfigurationError for a wrong option, before anything is made
+   * @throws SandboxFailedError when it cannot start; TimeoutError when it does not in time;
+   *   UnavailableError, AuthenticationError, QuotaError. None of them leaves a sandbox behind.
+   */
+  static run(command?: readonly string[], options?: RunOptions): Promise<Sandbox>;
+  static run(options: RunOptions): Promise<Sandbox>;
+  static async run(first: readonly string[] | RunOptions = {}, second: RunOptions = {}): Promise<Sandbox> {
+    const isCommand = (value: readonly string[] | RunOptions): value is readonly string[] => Array.isArray(value);
+    const { connection, signal, startTimeoutSeconds, ...options } = isCommand(first)
+      ? { ...second, command: first }
+      : { ...second, ...first };
+    const spec = toSandboxSpec(options);
+    const target = connection ?? sharedConnection();
+    return new Sandbox(await startSandbox(target, spec, { signal, startTimeoutSeconds }));
+  }
+
+  /** @throws NotFoundError when the service does not know it (any more) */
+  static async fromId(id: string, { connection, signal }: CallTarget = {}): Promise<Sandbox> {
+    const target = connection ?? sharedConnection();
+    const record = await getSandbox(target, id, signal);
+    return new Sandbox(new SandboxHandle(target, record.sandboxId, record));
+  }
+
+  /** Those of the caller, active ones unless told otherwise. Asks when it is read. */
+  static list({ connection, ...options }: ListOptions & CallTarget = {}): SandboxList {
+    const target = connection ?? sharedConnection();
+    return new Listing(
+      target,
+      options,
+      (record) => new Sandbox(new SandboxHandle(target, record.sandboxId, record)),
+    );
+  }
+
+  /**
+   * Kills a sandbox by its id, without waiting for its end. Answers whether it was there.
+   *
+   * @throws NotFoundError when it was not, unless `missingOk`
+   */
+  static async delete(id: string, options: DeleteOptions = {}): Promise<boolean> {
+    const { connection = sharedConnection(), missingOk = false, signal } = options;
+    const { existed } = await deleteSandbox(connection, id, { graceSeconds: 0, missingOk, signal });
+    return existed;
+  }
+
+  get id(): string {
+    return this.#handle.id;
+  }
+
+  get tags(): readonly string[] {
+    return this.#handle.record?.spec?.tags ?? [];
+  }
+
+  get annotations(): Readonly<Record<string, string>> {
+    return this.#handle.record?.spec?.annotations ?? {};
+  }
+
+  /** As last seen: {@link Sandbox.status} looks again. */
+  get state(): SandboxState {
+    return toSandboxState(this.#handle.record?.status?.state);
+  }
+
+  get createdAt(): Date | undefined {
+    return toDate(this.#handle.record?.status?.createTime);
+  }
+
+  /**
+   * The service's own record, as last seen.
+   *
+   * @internal Generated from the wire, and outside semantic versioning.
+   * @throws SandboxClosedError never; a sandbox attached by its id alone has none: undefined
+   */
+  get record(): SandboxRecord | undefined {
+    return this.#handle.record;
+  }
+
+  /** @internal For the other modules of this package, in whichever copy of it. */
+  get [HANDLE](): SandboxHandle {
+    return this.#handle;
+  }
+
+  /**
+   * Runs a command, with no shell around it, and answers what it printed and how it exited; another
+   * status than 0 is no error, unless `check`. Sent once: a command whose outcome is not known is
+   * never run again.
+   *
+   * @throws CommandTimeoutError, with what was printed, after `timeoutSeconds`
+   * @throws CommandFailedError with `check`
+   * @throws SandboxClosedError when the sandbox is stopped, or stops meanwhile
+   */
+  exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return runCommand(this.#handle, command, options);
+  }
+
+  /**
+   * A whole file, at most 256 MiB. Above 32 MiB the image needs `sh` and `cat`.
+   *
+   * @throws FileError, its `reason` telling missing files, directories, … apart
+   */
+  readFile(path: string): Promise<Uint8Array> {
+    return readFile(this.#handle, path);
+  }
+
+  /** Like {@link Sandbox.readFile}, as UTF-8. */
+  async readTextFile(path: string): Promise<string> {
+    return decodeText(await this.readFile(path));
+  }
+
+  /**
+   * Creates or replaces a file, at most 256 MiB; text is written as UTF-8. Above 32 MiB the image
+   * needs `sh`, `cat`, `wc` and `mv`. Never sent twice.
+   *
+   * @throws FileError
+   */
+  writeFile(path: string, content: string | Uint8Array): Promise<void> {
+    return writeFile(this.#handle, path, content);
+  }
+
+  /** Looks at the sandbox now. */
+  async status(): Promise<SandboxStatus> {
+    this.#handle.throwIfClosed();
+    const record = await getSandbox(this.#handle.connection, this.id, this.#handle.closedSignal);
+    this.#handle.see(record);
+    return toSandboxStatus(record);
+  }
+
+  /**
+   * Waits until the sandbox has ended, by itself or otherwise.
+   *
+   * @throws TimeoutError when it has not within `timeoutSeconds` (default 300); it goes on
+   */
+  async wait(options: WaitOptions = {}): Promise<SandboxStatus> {
+    this.#handle.throwIfClosed();
+    return waitUntilEnded(this.#handle, options);
+  }
+
+  /**
+   * Stops the sandbox and waits until it has ended. Several stops, at once or one after the other,
+   * are one: the first one's options count. A stop that failed can be tried again.
+   *
+   * @throws NotFoundError, unless `missingOk`; TimeoutError when it does not end in time
+   */
+  stop(options: StopOptions = {}): Promise<StopResult> {
+    this.#stopping ??= this.#stop(options);
+    return this.#stopping;
+  }
+
+  async #stop(options: StopOptions): Promise<StopResult> {
+    this.#handle.noteStop(true);
+    try {
+      const result = await stopSandbox(this.#handle, options);
+      this.#handle.noteEnd();
+      return result;
+    } catch (error) {
+      this.#stopping = undefined;
+      this.#handle.noteStop(false);
+      throw error;
+    }
+  }
+
+  /**
+   * Stops it when an `await using` block is left. Does not throw: where the block itself threw, an
+   * error from here would take its place (`SuppressedError` puts the later one in front), and no
+   * dispose can know whether it did. A failure is a process warning instead, which names the
+   * sandbox. To have it thrown, call {@link Sandbox.stop}.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.stop({ missingOk: true });
+    } catch (error) {
+      reportLeft([{ sandboxId: this.id, tags: this.tags, error: asError(error) }]);
+    }
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `Sandbox { id: '${this.id}', state: '${this.state}' }`;
+  }
+}

@@ -1,0 +1,36 @@
+import { fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { SandboxService } from "@tidybox/protocol";
+const child = fork("./serve.tmp.mjs", [JSON.stringify({engine: process.argv[2] ?? "bubblewrap"})]);
+const [s] = await once(child, "message");
+const transport = createGrpcTransport({ baseUrl: s.baseUrl, interceptors: [next => req => { req.header.set("authorization", "Bearer "+s.token); return next(req); }] });
+const c = createClient(SandboxService, transport);
+const med = a => a.sort((x,y)=>x-y)[a.length>>1].toFixed(1);
+const bw = () => new Promise(r => { const t=performance.now(); spawn("bwrap", "--unshare-user --uid 0 --gid 0 --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup --die-with-parent --new-session --cap-drop ALL --clearenv --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev --tmpfs /tmp -- /bin/true".split(" "), {stdio:"pipe"}).on("close", () => r(performance.now()-t)); });
+const tr = () => new Promise(r => { const t=performance.now(); spawn("/bin/true", [], {stdio:"pipe"}).on("close", () => r(performance.now()-t)); });
+const res={bare:[],tru:[],create:[],exec1:[],exec2:[],get:[],del:[],all:[]};
+const N=Number(process.argv[3]??60);
+for (let i=0;i<N+10;i++) {
+  const b=await bw(), t=await tr();
+  const a0=performance.now();
+  const sb = await c.createSandbox({ sandbox: { spec: { containers: [{name:"main", image:"python:3.11"}] } } });
+  const a1=performance.now();
+  await c.exec({ sandboxId: sb.sandboxId, command: ["true"] });
+  const a2=performance.now();
+  await c.exec({ sandboxId: sb.sandboxId, command: ["true"] });
+  const a3=performance.now();
+  await c.getSandbox({ sandboxId: sb.sandboxId });
+  const a4=performance.now();
+  await c.deleteSandbox({ sandboxId: sb.sandboxId });
+  const a5=performance.now();
+  if(i<10) continue;
+  res.bare.push(b);res.tru.push(t);res.create.push(a1-a0);res.exec1.push(a2-a1);res.exec2.push(a3-a2);res.get.push(a4-a3);res.del.push(a5-a4);res.all.push(a2-a0+a5-a4);
+}
+for (const k in res) console.log(k, med(res[k]));
+const ids=[];
+await Promise.all(Array.from({length:200}, async()=>ids.push((await c.createSandbox({ sandbox: { spec: { containers: [{name:"main", image:"python:3.11"}] } } })).sandboxId)));
+const g=[]; for(const id of ids){const t=performance.now(); await c.getSandbox({sandboxId:id}); g.push(performance.now()-t);} console.log("get200", med(g));
+const tp=performance.now(); const p=await c.purgeSandboxes({purgeAll:true}); console.log("purge", p.purgeCount, p.failedSandboxIds.length, (performance.now()-tp).toFixed(0));
+child.send("close"); await once(child,"exit"); console.log("exit"); process.exit(0);

@@ -1,0 +1,136 @@
+import { constants } from "node:fs";
+import { collectOutput } from "../collect-output.ts";
+import type { EngineProcess, ExecCommand } from "../engine.ts";
+import { readBounded } from "../read-bounded.ts";
+import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
+import { NeedsSandboxResolution, openContained } from "./contained-path.ts";
+
+type Exec = (command: ExecCommand) => Promise<EngineProcess>;
+
+/** Exit codes of the scripts below, which only they use. */
+const NOT_FOUND = 52;
+const IS_DIRECTORY = 53;
+const PERMISSION_DENIED = 54;
+const TOO_LARGE = 55;
+
+const READ_SCRIPT = `
+[ -e "$1" ] || exit ${NOT_FOUND}
+[ -d "$1" ] && exit ${IS_DIRECTORY}
+[ -r "$1" ] || exit ${PERMISSION_DENIED}
+[ -f "$1" ] || { echo "$1 is not a regular file" >&2; exit 1; }
+size=$(stat -Lc %s -- "$1") || exit 1
+[ "$size" -le "$2" ] || { echo "$size"; exit ${TOO_LARGE}; }
+exec cat -- "$1"`;
+
+const WRITE_SCRIPT = `
+[ -d "$1" ] && exit ${IS_DIRECTORY}
+case $1 in */*) mkdir -p -- "\${1%/*}/" || exit 1;; esac
+if [ -e "$1" ]; then
+  [ -w "$1" ] || exit ${PERMISSION_DENIED}
+  [ -f "$1" ] || { echo "$1 is not a regular file" >&2; exit 1; }
+fi
+exec cat >"$1"`;
+
+/**
+ * The file calls of one sandbox: from the host where no link is in the way, else by a command
+ * inside, where links mean what the sandbox means by them.
+ */
+export class SandboxFiles {
+  readonly #root: string;
+  readonly #exec: Exec;
+
+  constructor(root: string, exec: Exec) {
+    this.#root = root;
+    this.#exec = exec;
+  }
+
+  async read(path: string, maxSizeBytes: number): Promise<Uint8Array> {
+    try {
+      const file = await openContained(this.#root, path, constants.O_RDONLY, { makeParents: false });
+      try {
+        return await readBounded(file, path, maxSizeBytes);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (error instanceof NeedsSandboxResolution) return this.#readInside(path, maxSizeBytes);
+      throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
+    }
+  }
+
+  async write(path: string, content: Uint8Array): Promise<void> {
+    try {
+      const flags = constants.O_WRONLY | constants.O_CREAT;
+      const file = await openContained(this.#root, path, flags, { makeParents: true });
+      try {
+        if (!(await file.stat()).isFile()) {
+          throw new SandboxFileError("io_failed", `${path} is not a regular file`);
+        }
+        await file.truncate(0);
+        await file.writeFile(content);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (error instanceof NeedsSandboxResolution) return this.#writeInside(path, content);
+      throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
+    }
+  }
+
+  async #readInside(path: string, maxSizeBytes: number): Promise<Uint8Array> {
+    const process = await this.#exec({
+      argv: ["/bin/sh", "-c", READ_SCRIPT, "tidybox-read-file", path, String(maxSizeBytes)],
+      environment: {},
+      wantsInput: false,
+    });
+    const [stdout, stderr, end] = await Promise.all([
+      collectOutput(process.stdout, maxSizeBytes),
+      collectOutput(process.stderr, 4096),
+      process.exited,
+    ]);
+    if (end.exitCode === TOO_LARGE) {
+      const sizeBytes = Number(stdout.bytes.toString("latin1"));
+      throw new SandboxFileError("too_large", `${path} is too large`, { sizeBytes });
+    }
+    refuse(end.exitCode, path, stderr.bytes);
+    if (stdout.producedBytes > maxSizeBytes) {
+      throw new SandboxFileError("too_large", `${path} is too large`, { sizeBytes: stdout.producedBytes });
+    }
+    return stdout.bytes;
+  }
+
+  async #writeInside(path: string, content: Uint8Array): Promise<void> {
+    const process = await this.#exec({
+      argv: ["/bin/sh", "-c", WRITE_SCRIPT, "tidybox-write-file", path],
+      environment: {},
+      wantsInput: true,
+    });
+    // EPIPE when the script has refused already; its exit code says why.
+    process.stdin?.on("error", () => {});
+    process.stdin?.end(content);
+    const [, stderr, end] = await Promise.all([
+      collectOutput(process.stdout, 0),
+      collectOutput(process.stderr, 4096),
+      process.exited,
+    ]);
+    refuse(end.exitCode, path, stderr.bytes);
+  }
+}
+
+function refuse(exitCode: number, path: string, stderr: Buffer): void {
+  switch (exitCode) {
+    case 0:
+      return;
+    case NOT_FOUND:
+      throw new SandboxFileError("not_found", `${path}: no such file or directory`);
+    case IS_DIRECTORY:
+      throw new SandboxFileError("is_directory", `${path} is a directory`);
+    case PERMISSION_DENIED:
+      throw new SandboxFileError("permission_denied", `${path}: permission denied`);
+    default: {
+      const text = stderr.toString().trim() || `exit code ${exitCode}`;
+      const denied = /permission denied|read-only file system/i.test(text);
+      throw new SandboxFileError(denied ? "permission_denied" : "io_failed", `${path}: ${text}`);
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import type { PlannedMount, SandboxPlan } from "../engine.ts";
+import type { ToolBind } from "./image-root.ts";
+
+interface Bind {
+  readonly inside: string;
+  readonly host: string;
+  readonly readOnly: boolean;
+}
+
+/** Private folders of every sandbox, and what they are called inside. */
+const PRIVATE = { var: "/var", home: "/root", tmp: "/tmp", workspace: "/workspace" } as const;
+
+/** Below these nothing can be made: they are the image's, read-only. */
+const READ_ONLY = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sys", "/dev"];
+
+export function isReadOnlyPlace(path: string): boolean {
+  return READ_ONLY.some((place) => isAtOrBelow(path, place));
+}
+
+export function isAtOrBelow(path: string, place: string): boolean {
+  return path === place || path.startsWith(place === "/" ? "/" : `${place}/`);
+}
+
+/**
+ * Makes a sandbox's folder on the host and returns the arguments that show it inside. It is new
+ * and no sandbox process exists yet, so nothing in it can be a trap.
+ */
+export async function makeSandboxFolder(
+  folder: string,
+  plan: SandboxPlan,
+  hostname: string,
+  etc: string,
+  tools: readonly ToolBind[],
+): Promise<readonly string[]> {
+  mkdirSync(folder, { mode: 0o700 });
+  const binds: Bind[] = [];
+  for (const [name, inside] of Object.entries(PRIVATE)) {
+    const host = join(folder, name);
+    mkdirSync(host, { mode: 0o755 });
+    binds.push({ inside, host, readOnly: false });
+  }
+  mkdirSync(join(folder, "var/tmp"));
+  for (const shared of ["tmp", "var/tmp"]) chmodSync(join(folder, shared), 0o1777);
+  const volumes = plan.mounts.toSorted((a, b) => a.path.length - b.path.length);
+  for (const mount of volumes) {
+    makePlace(binds, mount.path);
+    if (mount.memorySizeBytes !== undefined) continue;
+    const host = join(folder, "volumes", mount.volume, mount.subPath);
+    mkdirSync(host, { recursive: true, mode: 0o755 });
+    binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
+  }
+  for (const { tool } of tools) makePlace(binds, tool.inside);
+  makePlace(binds, plan.workingDirectory);
+  const standard = binds.slice(0, Object.keys(PRIVATE).length);
+  return [
+    ...(await etcArguments(folder, plan, hostname, etc)),
+    ...standard.flatMap(bindArguments),
+    ...tools.flatMap(({ tool, source }) => [...parentArguments(binds, tool.inside), "--ro-bind", source, tool.inside]),
+    ...volumes.flatMap((mount) => [...parentArguments(binds, mount.path), ...mountArguments(mount, binds)]),
+    ...(hostPlace(binds, plan.workingDirectory) === undefined && !isReadOnlyPlace(plan.workingDirectory)
+      ? [...parentArguments(binds, plan.workingDirectory), "--perms", "0755", "--dir", plan.workingDirectory]
+      : []),
+  ];
+}
+
+async function etcArguments(folder: string, plan: SandboxPlan, hostname: string, etc: string): Promise<string[]> {
+  // Files of the spec below /etc need an /etc of this sandbox's own; the shared one is read-only.
+  const own = plan.files.some((file) => isAtOrBelow(file.path, "/etc"));
+  const source = own ? join(folder, "etc") : etc;
+  if (own) await cp(etc, source, { recursive: true, verbatimSymlinks: true });
+  const args = [own ? "--bind" : "--ro-bind", source, "/etc"];
+  const texts = {
+    hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${hostname}\n`,
+    hostname: `${hostname}\n`,
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    // Only over an existing file: nothing can be made in a read-only folder.
+    if (!existsSync(join(source, name))) continue;
+    writeFileSync(join(folder, name), text);
+    args.push("--bind", join(folder, name), `/etc/${name}`);
+  }
+  return args;
+}
+
+function mountArguments(mount: PlannedMount, binds: readonly Bind[]): readonly string[] {
+  if (mount.memorySizeBytes !== undefined) {
+    return ["--size", String(mount.memorySizeBytes), "--tmpfs", mount.path];
+  }
+  return bindArguments(binds.findLast(({ inside }) => inside === mount.path) as Bind);
+}
+
+function bindArguments({ inside, host, readOnly }: Bind): readonly string[] {
+  return [readOnly ? "--ro-bind" : "--bind", host, inside];
+}
+
+/** Folders above a path that nobody else makes; bwrap would give them mode 0700. */
+function parentArguments(binds: readonly Bind[], path: string): readonly string[] {
+  if (hostPlace(binds, path) !== undefined) return [];
+  const parts = path.split("/").slice(1, -1);
+  const parents = parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`);
+  return parents.flatMap((parent) => ["--perms", "0755", "--dir", parent]);
+}
+
+/** The folder on the host that `path` is, if it lies below one of the sandbox's own. */
+function hostPlace(binds: readonly Bind[], path: string): string | undefined {
+  const bind = binds.toSorted((a, b) => b.inside.length - a.inside.length).find(({ inside }) => isAtOrBelow(path, inside));
+  return bind && join(bind.host, path.slice(bind.inside.length));
+}
+
+/** Makes the mount point ourselves: bwrap must never create anything below a bind. */
+function makePlace(binds: readonly Bind[], path: string): void {
+  const host = hostPlace(binds, path);
+  if (host !== undefined) mkdirSync(host, { recursive: true, mode: 0o755 });
+}

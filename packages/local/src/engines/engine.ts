@@ -1,0 +1,81 @@
+import type { Writable } from "node:stream";
+import type { OutputPipe } from "../spawner/output-pipe.ts";
+import type { ProcessEnd } from "../spawner/process-end.ts";
+
+export type EngineName = "bubblewrap" | "process";
+
+export interface PlannedMount {
+  readonly volume: string;
+  /** Absolute and normalized. */
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** Relative folder within the volume; "" is the volume itself. */
+  readonly subPath: string;
+  /** Set for a volume in memory. */
+  readonly memorySizeBytes: number | undefined;
+}
+
+export interface PlannedFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+/** What an engine needs to know of a sandbox; the service has checked all of it. */
+export interface SandboxPlan {
+  readonly id: string;
+  readonly image: string;
+  readonly workingDirectory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly denyEgress: boolean;
+  readonly mounts: readonly PlannedMount[];
+  readonly files: readonly PlannedFile[];
+}
+
+export interface ExecCommand {
+  /** At least one word; looked up in the sandbox's PATH. */
+  readonly argv: readonly string[];
+  /** On top of the sandbox's own. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** False: standard input is empty. */
+  readonly wantsInput: boolean;
+}
+
+export interface EngineProcess {
+  readonly stdin: Writable | undefined;
+  readonly stdout: OutputPipe;
+  readonly stderr: OutputPipe;
+  readonly exited: Promise<ProcessEnd>;
+  /** SIGTERM to the command itself. */
+  terminate(): void;
+  /** SIGKILL to the command and its process group, at once. */
+  kill(): void;
+}
+
+export interface EngineSandbox {
+  /** Resolves when no process of the sandbox is left; says why when nobody asked for it. */
+  readonly ended: Promise<{ readonly reason: string }>;
+  exec(command: ExecCommand): Promise<EngineProcess>;
+  /** Throws SandboxFileError. Relative paths start at the working directory. */
+  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array>;
+  /** Throws SandboxFileError. Makes missing parent directories. */
+  writeFile(path: string, content: Uint8Array): Promise<void>;
+  /** Kills everything; resolves with `ended`. Files go afterwards. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export interface EngineRefusal {
+  /** Whether another engine on this machine, or nothing local at all, could do it. */
+  readonly kind: "wrong_engine" | "not_implemented";
+  readonly field: string;
+  readonly message: string;
+}
+
+/** One way to isolate. The service above does not know which one it has. */
+export interface Engine {
+  readonly name: EngineName;
+  /** Why this engine cannot give what the plan asks for; undefined when it can. */
+  refusal(plan: SandboxPlan): EngineRefusal | undefined;
+  start(plan: SandboxPlan): Promise<EngineSandbox>;
+  /** Waits for the removal of what stopped sandboxes left; call after stopping them. */
+  close(): Promise<void>;
+}

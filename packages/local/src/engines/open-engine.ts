@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { LocalServiceError } from "../error.ts";
+import type { NoticeListener } from "../notice.ts";
+import type { Spawner } from "../spawner/spawner.ts";
+import { serviceMarker } from "../state-folder/state-folder.ts";
+import { BubblewrapEngine } from "./bubblewrap/bubblewrap-engine.ts";
+import { makeEtcTemplate } from "./bubblewrap/etc-template.ts";
+import { hostImageRoot, mappedImageRoot, type ToolBind } from "./bubblewrap/image-root.ts";
+import { bubblewrapRemedy, INSTALL_REMEDY } from "./bubblewrap/remedies.ts";
+import type { Engine } from "./engine.ts";
+import { findProgram } from "./find-program.ts";
+import { probe } from "./probe.ts";
+import { ProcessEngine } from "./process/process-engine.ts";
+
+export type EngineChoice = "auto" | "bubblewrap" | "process" | "docker";
+
+export interface OpenEngineOptions {
+  readonly choice: EngineChoice;
+  readonly spawner: Spawner;
+  readonly stateFolder: string;
+  /** Image name to the directory that it was unpacked to. */
+  readonly images: Readonly<Record<string, string>>;
+  readonly tools: readonly ToolBind[];
+  readonly onNotice: NoticeListener;
+}
+
+/** Why an engine cannot be used here, and what would help. */
+export interface EngineProblem {
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/**
+ * The engine that was asked for, proved by making a sandbox with it. A named engine is never
+ * replaced by another: throws LocalServiceError with what the proof said.
+ */
+export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
+  const { choice, onNotice } = options;
+  switch (choice) {
+    case "process":
+      return openProcess(options);
+    case "docker":
+      throw new LocalServiceError(
+        "local_engine_not_supported",
+        'the engine "docker" is not there yet: use "bubblewrap" (Linux), "process", or "auto"',
+      );
+    case "bubblewrap": {
+      const opened = await tryBubblewrap(options);
+      if (!("reason" in opened)) return opened;
+      throw new LocalServiceError(
+        "local_engine_unavailable",
+        `the engine "bubblewrap" does not work on this machine: ${opened.reason}. ${opened.remedy}`,
+      );
+    }
+    case "auto": {
+      const opened = await tryBubblewrap(options);
+      if (!("reason" in opened)) return opened;
+      onNotice({
+        code: "engine_weaker",
+        message:
+          'sandboxes run as plain processes here (engine "process"): they see this machine\'s files, network and processes. ' +
+          `The engine "bubblewrap" would isolate them, but it does not work: ${opened.reason}. ${opened.remedy}`,
+      });
+      return openProcess(options);
+    }
+  }
+}
+
+async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | EngineProblem> {
+  if (process.platform !== "linux") {
+    return { reason: "it exists on Linux only", remedy: "Run the tests on Linux or in a Linux container." };
+  }
+  const bwrap = findProgram("bwrap");
+  const nsenter = findProgram("nsenter");
+  if (bwrap === undefined || nsenter === undefined || findProgram("setpriv") === undefined) {
+    const missing = bwrap === undefined ? "bwrap" : nsenter === undefined ? "nsenter" : "setpriv";
+    return { reason: `\`${missing}\` is not installed`, remedy: INSTALL_REMEDY };
+  }
+  const etc = join(options.stateFolder, "etc-template");
+  await makeEtcTemplate(etc);
+  const host = hostImageRoot(etc, options.tools);
+  const mapped = new Map(Object.entries(options.images).map(([image, root]) => [image, mappedImageRoot(root, etc)]));
+  const engine = new BubblewrapEngine({
+    spawner: options.spawner,
+    programs: { bwrap, nsenter },
+    folder: join(options.stateFolder, "sandboxes"),
+    rootOf: (image) => mapped.get(image) ?? host,
+  });
+  const reason = await probe(engine);
+  return reason === undefined ? engine : { reason, remedy: bubblewrapRemedy(reason) };
+}
+
+async function openProcess(options: OpenEngineOptions): Promise<Engine> {
+  const engine = new ProcessEngine({
+    spawner: options.spawner,
+    folder: join(options.stateFolder, "processes"),
+    serviceMarker: serviceMarker(options.stateFolder),
+  });
+  const reason = await probe(engine);
+  if (reason === undefined) return engine;
+  throw new LocalServiceError("local_engine_unavailable", `the engine "process" does not work on this machine: ${reason}`);
+}

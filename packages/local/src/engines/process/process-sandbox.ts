@@ -1,0 +1,131 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { deferred } from "../../deferred.ts";
+import type { SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
+import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
+import { readBounded } from "../read-bounded.ts";
+import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
+import { killMarkedProcesses } from "./marked-processes.ts";
+import type { PrivateFolders } from "./private-folders.ts";
+
+export interface ProcessSandboxOptions {
+  readonly plan: SandboxPlan;
+  readonly folders: PrivateFolders;
+  readonly spawner: Spawner;
+  readonly serviceMarker: string;
+}
+
+/** Runs argv as a shell would, so that a missing program is 127 and one that cannot run is 126. */
+const RUN_SCRIPT = 'exec "$@"';
+
+export class ProcessSandbox implements EngineSandbox {
+  readonly ended: Promise<{ readonly reason: string }>;
+  readonly #options: ProcessSandboxOptions;
+  readonly #end = deferred<{ readonly reason: string }>();
+  readonly #running = new Set<SpawnedProcess>();
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: ProcessSandboxOptions) {
+    this.#options = options;
+    this.ended = this.#end.promise;
+    void options.spawner.lost.then(() => {
+      // Nobody watches over the processes any more: end them from here.
+      killMarkedProcesses(this.#marker);
+      this.#end.resolve({ reason: "the service's helper process died, and the sandbox was ended with it" });
+    });
+  }
+
+  get #marker(): string {
+    return `TIDYBOX_SANDBOX_ID=${this.#options.plan.id}`;
+  }
+
+  async exec(command: ExecCommand): Promise<EngineProcess> {
+    const { plan, folders, spawner, serviceMarker } = this.#options;
+    if (this.#stopping !== undefined) throw new Error(`sandbox ${plan.id} is being stopped`);
+    const spawned = await spawner.spawn({
+      file: "/bin/sh",
+      args: ["-c", RUN_SCRIPT, "sh", ...command.argv],
+      environment: {
+        PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+        LANG: "C.UTF-8",
+        HOME: folders.home,
+        TMPDIR: folders.temporary,
+        ...plan.environment,
+        ...command.environment,
+        ...marker(this.#marker),
+        ...marker(serviceMarker),
+      },
+      cwd: folders.workspace,
+      wantsInput: command.wantsInput,
+    });
+    this.#running.add(spawned);
+    void spawned.exited.then(() => this.#running.delete(spawned));
+    // A stop began while it was being started: its scan may have been too early to see it.
+    if (this.#stopping !== undefined) spawned.signal("SIGKILL");
+    return {
+      stdin: spawned.stdin,
+      stdout: spawned.stdout,
+      stderr: spawned.stderr,
+      exited: spawned.exited,
+      terminate: () => terminate(spawned.pid),
+      kill: () => spawned.signal("SIGKILL"),
+    };
+  }
+
+  async readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
+    const host = await this.#options.folders.locate(path, { makeParents: false });
+    try {
+      const file = await open(host, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      try {
+        return await readBounded(file, path, maxSizeBytes);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
+    }
+  }
+
+  async writeFile(path: string, content: Uint8Array): Promise<void> {
+    const host = await this.#options.folders.locate(path, { makeParents: true });
+    try {
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+      const file = await open(host, flags, 0o644);
+      try {
+        if (!(await file.stat()).isFile()) throw new SandboxFileError("io_failed", `${path} is not a regular file`);
+        await file.truncate(0);
+        await file.writeFile(content);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#kill();
+    return this.#stopping;
+  }
+
+  async #kill(): Promise<void> {
+    for (const spawned of this.#running) spawned.signal("SIGKILL");
+    // What called setsid left its group, but not its environment.
+    await this.#options.spawner.killMarked(this.#marker);
+    this.#end.resolve({ reason: "the sandbox was stopped" });
+  }
+}
+
+/** SIGTERM to the main process itself, as a container gets it. */
+function terminate(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It ended a moment ago.
+  }
+}
+
+function marker(text: string): Record<string, string> {
+  const at = text.indexOf("=");
+  return { [text.slice(0, at)]: text.slice(at + 1) };
+}

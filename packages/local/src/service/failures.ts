@@ -1,0 +1,52 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema, ERROR_DOMAIN, ErrorInfoSchema, ErrorReason, RetryInfoSchema } from "@tidybox/protocol";
+
+type Details = NonNullable<ConstructorParameters<typeof ConnectError>[3]>;
+
+/** One thing wrong with a request: the field's path and what is wrong with it. */
+export interface Violation {
+  readonly field: string;
+  readonly description: string;
+}
+
+export interface FailureOptions {
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** An error as the service sends it: gRPC code, words, and a reason that clients decide by. */
+export function failure(code: Code, reason: ErrorReason, message: string, options: FailureOptions = {}): ConnectError {
+  const info = { reason, domain: ERROR_DOMAIN, metadata: { ...options.metadata } };
+  const details: Details = [{ desc: ErrorInfoSchema, value: info }];
+  if (options.retryAfterSeconds !== undefined) {
+    const seconds = Math.floor(options.retryAfterSeconds);
+    const nanos = Math.round((options.retryAfterSeconds - seconds) * 1e9);
+    details.push({ desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(seconds), nanos } } });
+  }
+  return new ConnectError(message, code, undefined, details, options.cause);
+}
+
+export function invalidArgument(violations: readonly Violation[]): ConnectError {
+  const message = violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
+  const error = failure(Code.InvalidArgument, ErrorReason.INVALID_ARGUMENT, message);
+  const fieldViolations = violations.map(({ field, description }) => ({ field, description }));
+  error.details.push({ desc: BadRequestSchema, value: { fieldViolations } });
+  return error;
+}
+
+export function notImplemented(message: string): ConnectError {
+  return failure(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message);
+}
+
+export function sandboxNotFound(sandboxId: string): ConnectError {
+  return failure(
+    Code.NotFound,
+    ErrorReason.SANDBOX_NOT_FOUND,
+    `there is no sandbox ${JSON.stringify(sandboxId)}: the id is wrong, it ended long ago, or another service made it`,
+  );
+}
+
+export function sandboxNotRunning(sandboxId: string, state: string): ConnectError {
+  return failure(Code.FailedPrecondition, ErrorReason.SANDBOX_NOT_RUNNING, `sandbox ${sandboxId} is not running: it is ${state}`);
+}

@@ -1,0 +1,87 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, type ConnectError, type HandlerContext } from "@connectrpc/connect";
+import {
+  ErrorReason,
+  FileErrorMetadata,
+  type ReadFileRequest,
+  type ReadFileResponse,
+  ReadFileResponseSchema,
+  UNARY_FILE_CAP_BYTES,
+  type WriteFileRequest,
+  type WriteFileResponse,
+  WriteFileResponseSchema,
+} from "@tidybox/protocol";
+import { SandboxFileError } from "../engines/sandbox-file-error.ts";
+import { failure, invalidArgument } from "./failures.ts";
+import type { Sandboxes } from "./sandboxes.ts";
+
+type Operation = "read" | "write";
+
+export async function readFile(
+  sandboxes: Sandboxes,
+  { sandboxId, container, path }: ReadFileRequest,
+  context: HandlerContext,
+): Promise<ReadFileResponse> {
+  checkPath(path);
+  const sandbox = await sandboxes.running(sandboxId, container, context.signal);
+  try {
+    return create(ReadFileResponseSchema, { content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES) });
+  } catch (error) {
+    throw fileFailure(error, path, "read");
+  }
+}
+
+export async function writeFile(
+  sandboxes: Sandboxes,
+  { sandboxId, container, path, content }: WriteFileRequest,
+  context: HandlerContext,
+): Promise<WriteFileResponse> {
+  checkPath(path);
+  if (content.length > UNARY_FILE_CAP_BYTES) throw tooLarge(path, "write", content.length);
+  const sandbox = await sandboxes.running(sandboxId, container, context.signal);
+  try {
+    await sandbox.writeFile(path, content);
+    return create(WriteFileResponseSchema);
+  } catch (error) {
+    throw fileFailure(error, path, "write");
+  }
+}
+
+function checkPath(path: string): void {
+  if (path !== "" && !path.includes("\0")) return;
+  throw invalidArgument([{ field: "path", description: "must not be empty and must not contain NUL" }]);
+}
+
+function fileFailure(error: unknown, path: string, operation: Operation): unknown {
+  if (!(error instanceof SandboxFileError)) return error;
+  const options = { metadata: { [FileErrorMetadata.FILE_PATH]: path, [FileErrorMetadata.OPERATION]: operation }, cause: error };
+  switch (error.kind) {
+    case "not_found":
+      return failure(Code.NotFound, ErrorReason.FILE_NOT_FOUND, error.message, options);
+    case "is_directory":
+      return failure(Code.FailedPrecondition, ErrorReason.FILE_IS_DIRECTORY, error.message, options);
+    case "permission_denied":
+      // Not PERMISSION_DENIED: clients take that code for wrong credentials.
+      return failure(Code.FailedPrecondition, ErrorReason.FILE_PERMISSION_DENIED, error.message, options);
+    case "too_large":
+      return tooLarge(path, operation, error.sizeBytes);
+    case "io_failed":
+      return failure(Code.Internal, ErrorReason.FILE_IO_FAILED, error.message, options);
+  }
+}
+
+function tooLarge(path: string, operation: Operation, sizeBytes: number | undefined): ConnectError {
+  return failure(
+    Code.FailedPrecondition,
+    ErrorReason.FILE_TOO_LARGE,
+    `${path}: ${sizeBytes ?? "more"} bytes are more than one ${operation} carries (${UNARY_FILE_CAP_BYTES}); use a streamed command`,
+    {
+      metadata: {
+        [FileErrorMetadata.FILE_PATH]: path,
+        [FileErrorMetadata.OPERATION]: operation,
+        [FileErrorMetadata.MAX_SIZE_BYTES]: String(UNARY_FILE_CAP_BYTES),
+        ...(sizeBytes !== undefined && { [FileErrorMetadata.SIZE_BYTES]: String(sizeBytes) }),
+      },
+    },
+  );
+}

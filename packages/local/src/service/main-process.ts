@@ -1,0 +1,52 @@
+import type { EngineProcess, EngineSandbox } from "../engines/engine.ts";
+import type { OutputPipe } from "../spawner/output-pipe.ts";
+import type { ProcessEnd } from "../spawner/process-end.ts";
+import { OutputTail } from "./output-tail.ts";
+
+/** Of the main process's output, the last of it. */
+const LOG_BYTES = 1024 * 1024;
+
+/** setpriv reports with these what a shell would: found but not executable, and not found. */
+const COULD_NOT_EXECUTE = new Set([126, 127]);
+const EXECUTE_FAILED = /^setpriv: failed to execute ([^\n]*)\n?$/;
+
+/** The process whose end is the sandbox's end, and its log. */
+export class MainProcess {
+  readonly exited: Promise<ProcessEnd>;
+  readonly #process: EngineProcess;
+  readonly #log = new OutputTail(LOG_BYTES);
+  readonly #drained: Promise<unknown>;
+
+  private constructor(process: EngineProcess) {
+    this.#process = process;
+    this.exited = process.exited;
+    this.#drained = Promise.all([this.#drain(process.stdout), this.#drain(process.stderr)]);
+  }
+
+  static async start(sandbox: EngineSandbox, argv: readonly string[]): Promise<MainProcess> {
+    return new MainProcess(await sandbox.exec({ argv, environment: {}, wantsInput: false }));
+  }
+
+  get log(): OutputTail {
+    return this.#log;
+  }
+
+  terminate(): void {
+    this.#process.terminate();
+  }
+
+  /** Why it never ran, if that is how it ended. */
+  async startFailure({ exitCode }: ProcessEnd): Promise<string | undefined> {
+    if (!COULD_NOT_EXECUTE.has(exitCode)) return undefined;
+    await this.#drained;
+    return EXECUTE_FAILED.exec(this.#log.text())?.[1];
+  }
+
+  async #drain(pipe: OutputPipe): Promise<void> {
+    for (;;) {
+      const chunk = await pipe.read();
+      if (chunk === undefined) return;
+      this.#log.push(chunk);
+    }
+  }
+}

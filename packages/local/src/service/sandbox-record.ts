@@ -1,0 +1,222 @@
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, timestampNow } from "@bufbuild/protobuf/wkt";
+import { isTerminal, type Sandbox, SandboxSchema, type SandboxSpec, State } from "@tidybox/protocol";
+import { withDeadline } from "../deadline.ts";
+import { deferred } from "../deferred.ts";
+import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
+import { Alarm } from "./alarm.ts";
+import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
+import { MainProcess } from "./main-process.ts";
+
+export interface SandboxRecordOptions {
+  readonly id: string;
+  /** Counts creations of this service, from 1. */
+  readonly sequence: number;
+  readonly runnerId: string;
+  readonly spec: SandboxSpec;
+  readonly plan: SandboxPlan;
+  /** Empty: the sandbox only waits for commands. */
+  readonly mainCommand: readonly string[];
+  readonly maxLifetimeSeconds: number;
+  /** Of the spec on the wire; bounds what listings and the memory of ended sandboxes hold. */
+  readonly sizeBytes: number;
+}
+
+/** One sandbox from its creation to long after its end. The only place where its state changes. */
+export class SandboxRecord {
+  readonly id: string;
+  readonly sequence: number;
+  readonly runnerId: string;
+  readonly spec: SandboxSpec;
+  readonly sizeBytes: number;
+  /** Milliseconds since the epoch, once it has ended. */
+  endedAt: number | undefined;
+  readonly #options: SandboxRecordOptions;
+  readonly #createTime: Timestamp = timestampNow();
+  readonly #ready = deferred<void>();
+  readonly #over = deferred<void>();
+  #startTime: Timestamp | undefined;
+  #endTime: Timestamp | undefined;
+  #lifecycle: Lifecycle = { state: State.CREATING };
+  #sandbox: EngineSandbox | undefined;
+  #main: MainProcess | undefined;
+  #lifetime: Alarm | undefined;
+  #draining: { readonly killAt: number; readonly timer: NodeJS.Timeout } | undefined;
+  /** What it ends as once no process is left; set when the main process ended by itself. */
+  #outcome: Outcome | undefined;
+  #killed = false;
+
+  constructor(options: SandboxRecordOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.sequence = options.sequence;
+    this.runnerId = options.runnerId;
+    this.spec = options.spec;
+    this.sizeBytes = options.sizeBytes;
+  }
+
+  get state(): State {
+    return this.#lifecycle.state;
+  }
+
+  get isActive(): boolean {
+    return !isTerminal(this.state);
+  }
+
+  /** Resolves when the sandbox has ended, in whatever way. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** What runs the sandbox; undefined unless it is RUNNING. */
+  get running(): EngineSandbox | undefined {
+    return this.state === State.RUNNING ? this.#sandbox : undefined;
+  }
+
+  /** Resolves when the sandbox is no longer CREATING. */
+  get settled(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Makes it run. Never throws: what goes wrong is the sandbox's outcome. */
+  async start(engine: Engine): Promise<void> {
+    // From the creation on, so that a start that hangs ends too.
+    const { maxLifetimeSeconds } = this.#options;
+    this.#lifetime = new Alarm(maxLifetimeSeconds, () =>
+      this.terminate(0, `its lifetime of ${maxLifetimeSeconds} s is over`),
+    );
+    try {
+      const sandbox = await engine.start(this.#options.plan);
+      this.#sandbox = sandbox;
+      void sandbox.ended.then(({ reason }) => this.#vanished(reason));
+      if (this.state === State.CREATING && this.#options.mainCommand.length > 0) {
+        this.#main = await MainProcess.start(sandbox, this.#options.mainCommand);
+        void this.#mainEnded(this.#main);
+      }
+      if (this.state === State.CREATING) {
+        this.#startTime = timestampNow();
+        this.#move({ state: State.RUNNING });
+      } else {
+        this.#drain();
+      }
+    } catch (error) {
+      const reason = `the sandbox could not start: ${error instanceof Error ? error.message : String(error)}`;
+      const stopped = await this.#sandbox?.stop().then(() => undefined, (failure: unknown) => String(failure));
+      this.#end(
+        this.state === State.TERMINATING
+          ? { state: State.TERMINATED, reason: this.#reason() }
+          : { state: State.FAILED, reason: stopped === undefined ? reason : `${reason}; then: ${stopped}` },
+      );
+    }
+  }
+
+  /**
+   * Begins to stop it: SIGTERM to the main process, and SIGKILL to everything after the grace.
+   * Again while it drains: only a shorter grace changes something. No effect once it has ended.
+   */
+  terminate(graceSeconds: number, reason: string): void {
+    if (!this.isActive) return;
+    const killAt = Date.now() + graceSeconds * 1000;
+    const first = this.state !== State.TERMINATING;
+    if (first) this.#move({ state: State.TERMINATING, reason });
+    if (!first && this.#draining !== undefined && killAt >= this.#draining.killAt) return;
+    clearTimeout(this.#draining?.timer);
+    const timer = setTimeout(() => this.#kill(), Math.max(0, graceSeconds * 1000));
+    this.#draining = { killAt, timer };
+    if (this.#sandbox !== undefined) this.#drain(first);
+  }
+
+  /** Waits until it has ended, at most so long; false when it has not. */
+  async ended(seconds: number): Promise<boolean> {
+    if (!this.isActive) return true;
+    await withDeadline(this.over, seconds, () => new Error("late")).catch(() => {});
+    return !this.isActive;
+  }
+
+  /** The sandbox as clients see it. */
+  view(): Sandbox {
+    const lifecycle = this.#lifecycle;
+    const exitCode = "exitCode" in lifecycle ? lifecycle.exitCode : undefined;
+    const container = this.spec.containers[0];
+    return create(SandboxSchema, {
+      sandboxId: this.id,
+      spec: this.spec,
+      status: {
+        state: lifecycle.state,
+        stateReason: this.#reason(),
+        createTime: this.#createTime,
+        ...(this.#startTime && { startTime: this.#startTime }),
+        ...(this.#endTime && { endTime: this.#endTime }),
+        ...(exitCode !== undefined && { exitCode }),
+        ...(container?.resources && { effectiveResources: container.resources }),
+        ...(container?.resourceRequirements && { effectiveResourceRequirements: container.resourceRequirements }),
+        effectiveEgress: this.spec.network?.egress ?? [],
+        effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
+        containerStatuses: [{ name: container?.name ?? "", state: lifecycle.state, exitCode: exitCode ?? 0 }],
+        runnerId: this.runnerId,
+      },
+    });
+  }
+
+  #drain(first = true): void {
+    if (this.#main === undefined || Date.now() >= (this.#draining?.killAt ?? 0)) this.#kill();
+    else if (first) this.#main.terminate();
+  }
+
+  #kill(): void {
+    clearTimeout(this.#draining?.timer);
+    this.#killed = true;
+    // Not there yet: start() comes by here when it is.
+    void this.#sandbox?.stop().catch((error: unknown) =>
+      this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` }),
+    );
+  }
+
+  async #mainEnded(main: MainProcess): Promise<void> {
+    const end = await main.exited;
+    // Killed with its sandbox: that, and not the main process, is what happened.
+    if (end.lost || this.#killed || !this.isActive) return;
+    const { exitCode } = end;
+    const failed = await main.startFailure(end);
+    this.#outcome =
+      failed === undefined
+        ? { state: State.COMPLETED, reason: `the main process ended with exit code ${exitCode}`, exitCode }
+        : { state: State.FAILED, reason: `the main process could not be started: ${failed}`, exitCode };
+    // What it left behind goes before anyone is told that it is over.
+    this.#kill();
+  }
+
+  /** No process is left. */
+  #vanished(reason: string): void {
+    const outcome = this.#outcome;
+    if (this.state === State.TERMINATING) {
+      const code = outcome?.exitCode === undefined ? {} : { exitCode: outcome.exitCode };
+      this.#end({ state: State.TERMINATED, reason: this.#reason(), ...code });
+    } else {
+      this.#end(outcome ?? { state: State.FAILED, reason });
+    }
+  }
+
+  #reason(): string {
+    return "reason" in this.#lifecycle ? this.#lifecycle.reason : "";
+  }
+
+  #end(outcome: Outcome): void {
+    if (!this.isActive) return;
+    this.#lifetime?.cancel();
+    clearTimeout(this.#draining?.timer);
+    this.#endTime = timestampNow();
+    this.endedAt = Date.now();
+    this.#move(outcome);
+    this.#sandbox = undefined;
+    this.#over.resolve();
+  }
+
+  #move(next: Lifecycle): void {
+    if (!canMove(this.state, next.state)) {
+      throw new Error(`sandbox ${this.id} cannot go from ${stateName(this.state)} to ${stateName(next.state)}`);
+    }
+    this.#lifecycle = next;
+    if (next.state !== State.CREATING) this.#ready.resolve();
+  }
+}

@@ -1,0 +1,79 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import {
+  DeleteSandboxResponseSchema,
+  ErrorReason,
+  PurgeSandboxesResponseSchema,
+  type SandboxService,
+} from "@tidybox/protocol";
+import { LocalServiceError } from "../error.ts";
+import { exec } from "./exec.ts";
+import { failure, notImplemented } from "./failures.ts";
+import { readFile, writeFile } from "./files.ts";
+import { listSandboxes } from "./list-sandboxes.ts";
+import type { Sandboxes } from "./sandboxes.ts";
+import { streamExec } from "./stream-exec.ts";
+
+/** The RPCs of `coreweave.sandbox.v1.SandboxService` over the sandboxes of this machine. */
+export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof SandboxService> {
+  return {
+    createSandbox: (request) => sandboxes.create(request).view(),
+    getSandbox: ({ sandboxId }) => sandboxes.get(sandboxId).view(),
+    listSandboxes: (request) => listSandboxes(sandboxes.registry, request),
+    deleteSandbox: async (request) => {
+      const record = await sandboxes.delete(request);
+      return create(DeleteSandboxResponseSchema, record && { sandbox: record.view() });
+    },
+    purgeSandboxes: async (request) => {
+      const { count, failed } = await sandboxes.purge(request);
+      return create(PurgeSandboxesResponseSchema, {
+        purgeCount: count,
+        failedSandboxIds: [...failed],
+        retryableFailedSandboxIds: [...failed],
+      });
+    },
+    exec: (request, context) => translated(() => exec(sandboxes, request, context)),
+    async *streamExec(requests, context) {
+      try {
+        yield* streamExec(sandboxes, requests, context);
+      } catch (error) {
+        throw asConnectError(error);
+      }
+    },
+    readFile: (request, context) => translated(() => readFile(sandboxes, request, context)),
+    writeFile: (request, context) => translated(() => writeFile(sandboxes, request, context)),
+    createSandboxFromTemplate: () => {
+      throw notImplemented("the local service has no templates yet: create the sandbox from its full spec");
+    },
+    // oxlint-disable-next-line require-yield -- it refuses before the first item
+    async *streamLogs() {
+      throw notImplemented("the local service does not stream logs yet: run the command with Exec or StreamExec to see its output");
+    },
+    createFileSystemSnapshot: noSnapshots,
+    getFileSystemSnapshot: noSnapshots,
+    listFileSystemSnapshots: noSnapshots,
+    deleteFileSystemSnapshot: noSnapshots,
+  };
+}
+
+function noSnapshots(): never {
+  throw failure(
+    Code.Unimplemented,
+    ErrorReason.FSS_NOT_SUPPORTED,
+    "the local service has no file-system snapshots yet: copy the files out with ReadFile or a command",
+  );
+}
+
+async function translated<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw asConnectError(error);
+  }
+}
+
+/** What is wrong with this machine is UNAVAILABLE, in the words of whoever found it. */
+function asConnectError(error: unknown): unknown {
+  if (error instanceof ConnectError || !(error instanceof LocalServiceError)) return error;
+  return failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, error.message, { cause: error });
+}

@@ -1,0 +1,248 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import {
+  type CreateSandboxRequest,
+  DEFAULT_IMAGE,
+  type DeleteSandboxRequest,
+  ErrorReason,
+  MAX_REQUEST_ID_BYTES,
+  type PurgeSandboxesRequest,
+  SandboxSpecSchema,
+  State,
+} from "@tidybox/protocol";
+import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
+import { withDeadline } from "../deadline.ts";
+import type { NoticeListener } from "../notice.ts";
+import { CreateReplays } from "./create-replays.ts";
+import { failure, invalidArgument, notImplemented, sandboxNotFound, sandboxNotRunning } from "./failures.ts";
+import { stateName } from "./lifecycle.ts";
+import { hasAllTags } from "./list-sandboxes.ts";
+import { planSandbox } from "./sandbox-plan.ts";
+import { SandboxRecord } from "./sandbox-record.ts";
+import { SandboxRegistry } from "./sandbox-registry.ts";
+import { unsupported } from "./refuse-unsupported.ts";
+import { validateSpec } from "./validate-spec.ts";
+
+const DEFAULT_LIFETIME_SECONDS = 600;
+
+/** "clamped to a platform maximum": the reference mentions this one. */
+const MAX_GRACE_SECONDS = 300;
+
+/** A stop without grace takes milliseconds: a caller that gets the end at once need not poll. */
+const PROMPT_STOP_SECONDS = 0.25;
+
+const PURGE_SECONDS = 15;
+
+/** For calls that come while a sandbox is still CREATING. */
+const START_WAIT_SECONDS = 60;
+
+const CAPACITY_RETRY_SECONDS = 0.2;
+
+/** Beyond this, starting more at once only makes each of them later. */
+const MAX_STARTING = 8;
+
+export interface SandboxesOptions {
+  readonly engine: Engine;
+  readonly runnerId: string;
+  readonly maxSandboxes: number | undefined;
+  /** Images that have a root directory of their own. */
+  readonly mappedImages: ReadonlySet<string>;
+  /** Resolves when nothing can be started any more, with the reason. */
+  readonly lost: Promise<Error>;
+  readonly onNotice: NoticeListener;
+}
+
+/** The sandboxes of a service: what creates, ends and finds them. */
+export class Sandboxes {
+  readonly registry: SandboxRegistry;
+  readonly #options: SandboxesOptions;
+  readonly #replays = new CreateReplays();
+  readonly #noticed = new Set<string>();
+  readonly #waiting: (() => Promise<void>)[] = [];
+  #starting = 0;
+  #unavailable: string | undefined;
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+    this.registry = new SandboxRegistry((id) => this.#replays.forget(id));
+    void options.lost.then((error) => (this.#unavailable ??= error.message));
+  }
+
+  /** Registers a sandbox and begins to start it. Synchronous, so that one token makes one sandbox. */
+  create(request: CreateSandboxRequest): SandboxRecord {
+    const { sandbox, requestId } = request;
+    const spec = sandbox?.spec;
+    if (sandbox === undefined || spec === undefined) throw invalidArgument([{ field: "sandbox.spec", description: "must be set" }]);
+    if (Buffer.byteLength(requestId) > MAX_REQUEST_ID_BYTES) {
+      const description = `must have at most ${MAX_REQUEST_ID_BYTES} bytes`;
+      throw invalidArgument([{ field: "request_id", description }]);
+    }
+    const first = requestId === "" ? undefined : this.#replays.find(requestId, sandbox);
+    if (first === "conflict") {
+      const description = "was used for a sandbox with another spec; make a new one for each different create";
+      throw invalidArgument([{ field: "request_id", description }]);
+    }
+    const replayed = first && this.registry.get(first.sandboxId);
+    if (replayed !== undefined) return replayed;
+
+    const violations = validateSpec(spec);
+    if (violations.length > 0) throw invalidArgument(violations);
+    const missing = unsupported(spec);
+    if (missing !== undefined) throw notImplemented(missing);
+    const { id, sequence } = this.registry.next();
+    const plan = planSandbox(id, spec);
+    this.#refuse(plan);
+    this.#refuseBeyondCapacity();
+    this.#notice(plan, spec.containers[0]?.resourceRequirements !== undefined);
+    const container = spec.containers[0];
+    const record = new SandboxRecord({
+      id,
+      sequence,
+      runnerId: this.#options.runnerId,
+      spec,
+      plan,
+      mainCommand: container === undefined || container.command === "" ? [] : [container.command, ...container.args],
+      maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
+      sizeBytes: toBinary(SandboxSpecSchema, spec).length,
+    });
+    this.registry.add(record);
+    if (requestId !== "") this.#replays.remember(requestId, sandbox, id);
+    this.#enqueue(() => record.start(this.#options.engine));
+    return record;
+  }
+
+  get(sandboxId: string): SandboxRecord {
+    const record = this.registry.get(sandboxId);
+    if (record === undefined) throw sandboxNotFound(sandboxId);
+    return record;
+  }
+
+  /** The running sandbox behind an id; waits for one that is still CREATING. */
+  async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
+    const record = this.get(sandboxId);
+    const known = record.spec.containers[0]?.name;
+    if (container !== "" && container !== known) {
+      const description = `names no container of sandbox ${sandboxId}: ${JSON.stringify(container)}; it has ${known}`;
+      throw invalidArgument([{ field: "container", description }]);
+    }
+    if (record.state === State.CREATING) {
+      const canceled = new Promise<never>((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      });
+      await withDeadline(Promise.race([record.settled, canceled]), START_WAIT_SECONDS, () =>
+        sandboxNotRunning(sandboxId, `still starting after ${START_WAIT_SECONDS} s`),
+      );
+    }
+    const sandbox = record.running;
+    if (sandbox === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
+    return sandbox;
+  }
+
+  /** Begins the stop and answers at once; only a stop that takes no time is waited for. */
+  async delete(request: DeleteSandboxRequest): Promise<SandboxRecord | undefined> {
+    if (request.snapshotVolumes.length > 0) {
+      throw failure(
+        Code.FailedPrecondition,
+        ErrorReason.FSS_NOT_SUPPORTED,
+        "the local service has no snapshots yet: delete without snapshot_volumes",
+      );
+    }
+    if (request.gracePeriodSeconds < 0) {
+      throw invalidArgument([{ field: "grace_period_seconds", description: "must not be negative" }]);
+    }
+    const record = this.registry.get(request.sandboxId);
+    if (record === undefined) {
+      if (request.allowMissing) return undefined;
+      throw sandboxNotFound(request.sandboxId);
+    }
+    record.terminate(Math.min(request.gracePeriodSeconds, MAX_GRACE_SECONDS), "it was deleted");
+    await record.ended(PROMPT_STOP_SECONDS);
+    return record;
+  }
+
+  /** Stops all active sandboxes of a scope, side by side. Returns ids that could not be stopped. */
+  async purge(request: PurgeSandboxesRequest): Promise<{ readonly count: number; readonly failed: readonly string[] }> {
+    if (request.requestId !== "") throw notImplemented("request_id of a purge is reserved: leave it empty");
+    if (request.purgeAll === request.tags.length > 0) {
+      const description = "exactly one scope: either tags, or purge_all";
+      throw invalidArgument([{ field: request.purgeAll ? "tags" : "purge_all", description }]);
+    }
+    const matching = this.registry.active().filter((record) => hasAllTags(record, request.tags));
+    if (request.dryRun) return { count: matching.length, failed: [] };
+    for (const record of matching) record.terminate(0, "it was purged");
+    const ended = await Promise.all(matching.map((record) => record.ended(PURGE_SECONDS)));
+    const failed = matching.filter((_, index) => ended[index] !== true).map(({ id }) => id);
+    return { count: matching.length - failed.length, failed };
+  }
+
+  /** Ends every sandbox and takes no new ones; waits at most so long. */
+  async close(timeoutSeconds: number): Promise<void> {
+    this.#unavailable = "the local service is closing";
+    const active = this.registry.active();
+    for (const record of active) record.terminate(0, "the local service was closed");
+    await Promise.all(active.map((record) => record.ended(timeoutSeconds)));
+  }
+
+  #refuse(plan: SandboxPlan): void {
+    const refusal = this.#options.engine.refusal(plan);
+    if (refusal === undefined) return;
+    if (refusal.kind === "not_implemented") throw notImplemented(refusal.message);
+    throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, refusal.message);
+  }
+
+  #refuseBeyondCapacity(): void {
+    if (this.#unavailable !== undefined) {
+      throw failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, this.#unavailable);
+    }
+    const { maxSandboxes } = this.#options;
+    if (maxSandboxes === undefined || this.registry.activeCount < maxSandboxes) return;
+    throw failure(
+      Code.ResourceExhausted,
+      ErrorReason.RUNNER_CAPACITY_EXHAUSTED,
+      `${maxSandboxes} sandboxes are active already (starting and stopping ones count), the most that this local service allows`,
+      { retryAfterSeconds: CAPACITY_RETRY_SECONDS },
+    );
+  }
+
+  #notice({ image }: SandboxPlan, asksForResources: boolean): void {
+    const { engine, mappedImages, onNotice } = this.#options;
+    const once = (key: string, tell: () => void): void => {
+      if (!this.#noticed.has(key)) tell();
+      this.#noticed.add(key);
+    };
+    if (image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
+      once(`image ${image}`, () =>
+        onNotice({
+          code: "image_not_mapped",
+          message:
+            `image ${JSON.stringify(image)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
+            (engine.name === "bubblewrap" ? "(read-only). Map it with `images` to use an unpacked image." : "."),
+        }),
+      );
+    }
+    if (asksForResources) {
+      once("resources", () =>
+        onNotice({
+          code: "resources_not_enforced",
+          message: "cpu and memory of sandboxes are accepted, but the local service does not enforce them.",
+        }),
+      );
+    }
+  }
+
+  #enqueue(start: () => Promise<void>): void {
+    this.#waiting.push(start);
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    if (this.#starting >= MAX_STARTING) return;
+    const start = this.#waiting.shift();
+    if (start === undefined) return;
+    this.#starting += 1;
+    void start().finally(() => {
+      this.#starting -= 1;
+      this.#startNext();
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext } from "@connectrpc/connect";
+import {
+  type ExecStreamInit,
+  ExecStreamOutput_Stream,
+  type ExecStreamRequest,
+  type ExecStreamResponse,
+  ExecStreamResponseSchema,
+} from "@tidybox/protocol";
+import type { EngineProcess } from "../engines/engine.ts";
+import type { OutputPipe } from "../spawner/output-pipe.ts";
+import { checkCommand } from "./command.ts";
+import { invalidArgument, notImplemented } from "./failures.ts";
+import type { Sandboxes } from "./sandboxes.ts";
+import { feedStandardInput } from "./standard-input.ts";
+
+/**
+ * Runs a command with live streams, in the order of reference 3.7: `ready`, any `output`, then
+ * `exit` as the last message. Output is read only as fast as the client takes it.
+ */
+export async function* streamExec(
+  sandboxes: Sandboxes,
+  requests: AsyncIterable<ExecStreamRequest>,
+  context: HandlerContext,
+): AsyncGenerator<ExecStreamResponse> {
+  const messages = requests[Symbol.asyncIterator]();
+  const init = await firstMessage(messages);
+  checkCommand(init.command, init.env, "init.");
+  if (init.tty) {
+    throw notImplemented("the local service has no terminals yet: run the command without tty, its output is streamed too");
+  }
+  const sandbox = await sandboxes.running(init.sandboxId, init.container, context.signal);
+  const process = await sandbox.exec({ argv: init.command, environment: init.env, wantsInput: true });
+  const kill = (): void => process.kill();
+  if (context.signal.aborted) kill();
+  context.signal.addEventListener("abort", kill, { once: true });
+  let ended = false;
+  try {
+    yield response({ case: "ready", value: { readyTime: timestampNow() } });
+    void feedStandardInput(messages, process.stdin);
+    yield* output(process);
+    const { exitCode } = await process.exited;
+    ended = true;
+    yield response({ case: "exit", value: { exitCode, completedTime: timestampNow() } });
+  } finally {
+    context.signal.removeEventListener("abort", kill);
+    if (!ended) kill();
+    process.stdin?.destroy();
+    process.stdout.close();
+    process.stderr.close();
+  }
+}
+
+async function firstMessage(messages: AsyncIterator<ExecStreamRequest>): Promise<ExecStreamInit> {
+  const { done, value } = await messages.next();
+  if (done !== true && value.message.case === "init") return value.message.value;
+  throw invalidArgument([{ field: "init", description: "must be the first message of the stream" }]);
+}
+
+/** Both streams as they come, until both have ended. */
+async function* output(process: EngineProcess): AsyncGenerator<ExecStreamResponse> {
+  type Read = { readonly stream: ExecStreamOutput_Stream; readonly data: Buffer | undefined };
+  const reading = new Map<ExecStreamOutput_Stream, Promise<Read>>();
+  const pipes = new Map<ExecStreamOutput_Stream, OutputPipe>([
+    [ExecStreamOutput_Stream.STDOUT, process.stdout],
+    [ExecStreamOutput_Stream.STDERR, process.stderr],
+  ]);
+  while (pipes.size > 0) {
+    for (const [stream, pipe] of pipes) {
+      if (!reading.has(stream)) reading.set(stream, pipe.read().then((data) => ({ stream, data })));
+    }
+    const { stream, data } = await Promise.race(reading.values());
+    reading.delete(stream);
+    if (data === undefined) pipes.delete(stream);
+    else yield response({ case: "output", value: { stream, data } });
+  }
+}
+
+type ResponseInit = NonNullable<NonNullable<Parameters<typeof create<typeof ExecStreamResponseSchema>>[1]>["message"]>;
+
+function response(message: ResponseInit): ExecStreamResponse {
+  return create(ExecStreamResponseSchema, { message });
+}

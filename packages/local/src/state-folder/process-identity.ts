@@ -1,0 +1,42 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/** Names one process for ever: pids come back, pid and start time together do not. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Linux: clock ticks since boot. Elsewhere: what `ps` prints. */
+  readonly startTime: string;
+  /** Differs after every boot; empty where the system does not tell. */
+  readonly bootId: string;
+}
+
+export function thisProcess(): ProcessIdentity {
+  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? "", bootId: bootId() };
+}
+
+/** Whether exactly that process still lives. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return identity.bootId === bootId() && startTimeOf(identity.pid) === identity.startTime;
+}
+
+function startTimeOf(pid: number): string | undefined {
+  try {
+    if (process.platform !== "linux") {
+      return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8", timeout: 5000 }).trim();
+    }
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name in parentheses may hold spaces: fields are counted behind it. Field 3 comes first.
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return state === "Z" || state === "X" ? undefined : fields[18];
+  } catch {
+    return undefined;
+  }
+}
+
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,85 @@
+import { chownSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { findHostTools, type HostTool } from "./engines/host-tools.ts";
+import type { ToolBind } from "./engines/bubblewrap/image-root.ts";
+import { LocalServiceError } from "./error.ts";
+import type { NoticeListener } from "./notice.ts";
+import { type Identity, unusedIdentity } from "./privileges/identity.ts";
+import { isReachableByOthers } from "./privileges/reachable.ts";
+import type { FailedMount, ToolMount } from "./spawner/messages.ts";
+import { Spawner } from "./spawner/spawner.ts";
+import { removeTree } from "./state-folder/remove-tree.ts";
+import { makeStateFolder, serviceMarker } from "./state-folder/state-folder.ts";
+
+export interface WorkplaceOptions {
+  readonly keepRoot: boolean;
+  readonly label: string | undefined;
+  readonly onNotice: NoticeListener;
+}
+
+/** What an engine needs of the machine: a private folder, a helper that forks, the host's tools. */
+export interface Workplace {
+  readonly folder: string;
+  readonly spawner: Spawner;
+  readonly tools: readonly ToolBind[];
+  /** Whom the helper has become; this process has not yet. */
+  readonly identity: Identity | undefined;
+  /** Ends the helper and everything it started, and removes the folder. */
+  close(): Promise<void>;
+}
+
+/** Must be called while this process is still whoever started it. */
+export async function openWorkplace({ keepRoot, label, onNotice }: WorkplaceOptions): Promise<Workplace> {
+  const identity = keepRoot ? undefined : unusedIdentity();
+  const tools = await findHostTools();
+  const folder = makeStateFolder(identity, label);
+  try {
+    // Below somebody's 0700 home the new account could not reach them: the helper binds them
+    // elsewhere, in a mount namespace of its own, while it is root. Nothing is copied or left.
+    const hidden = identity === undefined ? [] : tools.filter((tool) => !isReachableByOthers(tool.prefix));
+    const boundAt = (tool: HostTool): string => join(folder, "tools", tool.name);
+    for (const path of [join(folder, "tools"), ...hidden.map(boundAt)]) {
+      mkdirSync(path, { mode: 0o755 });
+      if (identity !== undefined) chownSync(path, identity.uid, identity.gid);
+    }
+    const mounts = hidden.map((tool) => ({ source: tool.prefix, target: boundAt(tool) }));
+    const { spawner, failedMounts } = await startSpawner(folder, identity, mounts);
+    const failed = new Set(failedMounts.map(({ source }) => source));
+    for (const { source, reason } of failedMounts) {
+      const message = `${source} will not be visible in sandboxes: the service gave up root and cannot reach it, and binding it failed (${reason}). Make it readable for others, or pass keepRoot.`;
+      onNotice({ code: "tool_unreachable", message });
+    }
+    return {
+      folder,
+      spawner,
+      identity,
+      tools: tools
+        .filter((tool) => !failed.has(tool.prefix))
+        .map((tool) => ({ tool, source: hidden.includes(tool) ? boundAt(tool) : tool.prefix })),
+      close: async () => {
+        await spawner.close();
+        await removeTree(folder);
+      },
+    };
+  } catch (error) {
+    await removeTree(folder).catch(() => {});
+    throw error;
+  }
+}
+
+async function startSpawner(
+  folder: string,
+  identity: Identity | undefined,
+  mounts: readonly ToolMount[],
+): Promise<{ readonly spawner: Spawner; readonly failedMounts: readonly FailedMount[] }> {
+  const options = { folder, watchdogMarker: serviceMarker(folder), ...(identity && { identity }) };
+  try {
+    const spawner = await Spawner.start({ ...options, mounts });
+    return { spawner, failedMounts: spawner.failedMounts };
+  } catch (error) {
+    if (mounts.length === 0 || !(error instanceof LocalServiceError)) throw error;
+    // This root may not make mount namespaces: go on without, and say what is missing.
+    const failedMounts = mounts.map(({ source }) => ({ source, reason: error.message }));
+    return { spawner: await Spawner.start({ ...options, mounts: [] }), failedMounts };
+  }
+}

@@ -1,0 +1,46 @@
+import { Connection, ConfigurationError } from "@tidybox/client";
+import { findLocalServices } from "@tidybox/local";
+
+/** A service to look at: the remote one, or a local one that runs on this machine now. */
+export interface ReachableBackend {
+  /** `coreweave`, or the local service's label. */
+  readonly name: string;
+  readonly connection: Connection;
+}
+
+/**
+ * The remote service when `CWSANDBOX_API_KEY` or `CWSANDBOX_BASE_URL` is set, else every local
+ * service of this user: one for each run under way, and each `tidybox serve`.
+ */
+export async function reachableBackends(): Promise<readonly ReachableBackend[]> {
+  if (isSet("CWSANDBOX_API_KEY") || isSet("CWSANDBOX_BASE_URL")) {
+    return [{ name: "coreweave", connection: new Connection() }];
+  }
+  const services = await findLocalServices();
+  return services.map(({ baseUrl, token, label, pid }) => ({
+    name: label ?? `local service ${pid}`,
+    connection: new Connection({ baseUrl, apiKey: token }),
+  }));
+}
+
+/** The tags that `--run` and `--tag` ask for: all of them must match. */
+export function wantedTags(options: { readonly run?: string; readonly tag?: readonly string[] }, runTag: (id: string) => string): readonly string[] {
+  return [...(options.run === undefined ? [] : [runTag(options.run)]), ...(options.tag ?? [])];
+}
+
+/** Seconds from `90`, `90s`, `15m`, `2h` or `3d`. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(text.trim());
+  if (match === null) {
+    throw new ConfigurationError({
+      message: `--older-than cannot be read: ${JSON.stringify(text)}.`,
+      advice: "Write a number with s, m, h or d behind it, such as 2h.",
+    });
+  }
+  const units: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
+  return Number(match[1]) * (units[match[2] ?? ""] ?? 1);
+}
+
+function isSet(name: string): boolean {
+  return (process.env[name] ?? "").trim() !== "";
+}

@@ -1,0 +1,66 @@
+import { startLocalService } from "@tidybox/local";
+import { Command, Option } from "commander";
+import { note, printLine } from "../output.ts";
+
+interface ServeOptions {
+  readonly host: string;
+  readonly port: string;
+  readonly engine: "auto" | "bubblewrap" | "docker" | "process";
+  readonly token?: string;
+  readonly maxSandboxes?: string;
+}
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("the local sandbox service on its own, for any client of coreweave.sandbox.v1")
+    .option("--host <address>", "a loopback address", "127.0.0.1")
+    .option("--port <number>", "0: any that is free", "0")
+    .addOption(
+      new Option("--engine <name>", "how a sandbox is isolated")
+        .choices(["auto", "bubblewrap", "docker", "process"])
+        .default("auto"),
+    )
+    .option("--token <token>", "what clients must send; better in TIDYBOX_SERVE_TOKEN, as argv can be seen by all (default: a random one)")
+    .option("--max-sandboxes <number>", "the quota: most sandboxes active at once")
+    .action(serve);
+}
+
+async function serve(options: ServeOptions, command: Command): Promise<void> {
+  const token = options.token ?? process.env["TIDYBOX_SERVE_TOKEN"];
+  const service = await startLocalService({
+    host: options.host,
+    port: wholeNumber(options.port, "--port", 0, command),
+    engine: options.engine,
+    label: "tidybox serve",
+    ...(token === undefined || token === "" ? {} : { token }),
+    ...(options.maxSandboxes === undefined
+      ? {}
+      : { maxSandboxes: wholeNumber(options.maxSandboxes, "--max-sandboxes", 1, command) }),
+    onNotice: ({ message }) => note(`tidybox: ${message}`),
+  });
+  const ended = endAsked();
+  printLine(`CWSANDBOX_BASE_URL=${service.baseUrl}`);
+  printLine(`CWSANDBOX_API_KEY=${service.token}`);
+  await ended;
+  await service.close();
+}
+
+/** The first SIGINT or SIGTERM stops everything in order; a second one does not wait for it. */
+function endAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        resolve();
+      });
+    }
+  });
+}
+
+function wholeNumber(text: string, option: string, least: number, command: Command): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isInteger(value) && value >= least) return value;
+  return command.error(`error: ${option} must be a whole number from ${least} up, not ${JSON.stringify(text)}`);
+}

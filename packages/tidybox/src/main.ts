@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { listCommand } from "./commands/list.ts";
+import { reapCommand } from "./commands/reap.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { EXIT_FAILED, EXIT_USAGE } from "./exit-status.ts";
+import { complain } from "./output.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  readonly version: string;
+};
+
+const program = new Command("tidybox")
+  .description("Sandboxes for tests that always clean up after themselves.")
+  .version(version)
+  .showHelpAfterError("(tidybox --help lists the commands)")
+  .exitOverride();
+
+for (const command of [serveCommand(), listCommand(), reapCommand()]) {
+  program.addCommand(command.exitOverride());
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has printed it; help and version are no errors.
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
+  } else {
+    complain(error);
+    process.exitCode = EXIT_FAILED;
+  }
+}

@@ -1,0 +1,24 @@
+import { parseArgs } from "node:util";
+import { exec, lifecycle } from "./cases/lifecycle.ts";
+import { manyAlive } from "./cases/many-alive.ts";
+import { pluginCold } from "./cases/plugin-cold.ts";
+import { type Result, printReport } from "./report.ts";
+
+const { values } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
+const quick = values.quick;
+
+/** Each case prints ratios or differences measured side by side in this one run. */
+const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
+  lifecycle: () => lifecycle(quick ? 10 : 100),
+  exec: () => exec(quick ? 20 : 200),
+  "many-alive": () => manyAlive(quick ? 20 : 200, quick ? 20 : 200),
+  "plugin-cold": () => pluginCold(quick ? 2 : 11),
+};
+
+const results: Result[] = [];
+for (const [name, run] of Object.entries(CASES)) {
+  if (values.only !== undefined && values.only !== name) continue;
+  process.stderr.write(`${name} …\n`);
+  results.push(...(await run()));
+}
+printReport(results);

@@ -1,0 +1,25 @@
+import type { Sample } from "./measure.ts";
+
+/** One row of the closing table. */
+export interface Result {
+  readonly name: string;
+  /** What was measured, in words with units. */
+  readonly figures: readonly string[];
+  /** The figure that a limit is set for, and the limit. */
+  readonly value: number;
+  readonly unit: string;
+  readonly limit: number;
+  readonly samples: readonly Sample[];
+}
+
+export function printReport(results: readonly Result[]): void {
+  const lines = results.flatMap(({ name, figures, value, unit, limit }) => [
+    `${value <= limit ? "reached" : "NOT REACHED"}  ${name}: ${value.toFixed(2)} ${unit} (limit ${limit} ${unit})`,
+    ...figures.map((figure) => `               ${figure}`),
+  ]);
+  process.stdout.write(`\n${lines.join("\n")}\n\n${JSON.stringify(results, undefined, 2)}\n`);
+}
+
+export function describeSample({ name, medianMs, p10Ms, p90Ms, runs }: Sample): string {
+  return `${name}: median ${medianMs.toFixed(2)} ms (p10 ${p10Ms.toFixed(2)}, p90 ${p90Ms.toFixed(2)}, ${runs} runs)`;
+}

@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, inject, test } from "vitest";
+import { makeProject } from "../support/bed.ts";
+import { processesWith, serviceFolders, until } from "../support/observer.ts";
+import { startVitest } from "../support/runner.ts";
+
+const BUSY = (name: string) => `
+import { appendFileSync } from "node:fs";
+import { test } from "@tidybox/vitest";
+test("${name}", async ({ sandbox, createSandbox }) => {
+  await createSandbox();
+  appendFileSync("ready.txt", sandbox.id + "\\n");
+  // A grandchild of its own session: what a plain kill of the process group would miss.
+  await sandbox.exec(["sh", "-c", "setsid sleep 4321 & sleep 4321"]);
+}, 60_000);
+`;
+
+const STRIKES = [
+  ["SIGKILL", "group"],
+  ["SIGKILL", "runner"],
+  ["SIGTERM", "runner"],
+  ["SIGINT", "group"],
+  ["SIGHUP", "runner"],
+] as const;
+
+describe.each(inject("beds"))("Vitest $version", (bed) => {
+  test.each(STRIKES)("after %s to the %s nothing is left within 10 s", async (signal, to) => {
+    await using project = await makeProject(bed, { "a.test.ts": BUSY("a"), "b.test.ts": BUSY("b") });
+    const mark = `mark-runner-${bed.version}-${signal}-${to}-${process.pid}`;
+    const before = serviceFolders();
+    const vitest = startVitest(project, { env: { TIDYBOX_TEST_MARK: mark }, args: ["--pool=forks", "--maxWorkers=2"] });
+    try {
+      const ready = () => readFile(`${project.directory}/ready.txt`, "utf8").catch(() => "");
+      await until("both tests under way", 40, ready, (text) => text.trim().split("\n").length === 2);
+      const [folder] = serviceFolders().filter((name) => !before.includes(name));
+      expect(folder).toBeDefined();
+      vitest.signal(signal, to);
+      const left = () => ({
+        processes: [...processesWith(mark), ...processesWith(folder ?? ""), ...processesWith("sleep\u00004321")],
+        folders: serviceFolders().filter((name) => name === folder),
+        mounts: [],
+      });
+      const { seconds } = await until("the run", 10, left, (all) => all.processes.length + all.folders.length === 0);
+      expect(await readFile("/proc/mounts", "utf8")).not.toContain(folder);
+      console.info(`Vitest ${bed.version}, ${signal} to the ${to}: nothing left after ${seconds.toFixed(2)} s`);
+      await vitest.ended;
+    } finally {
+      for (const { pid } of processesWith(mark)) process.kill(pid, "SIGKILL");
+    }
+  });
+});

@@ -1,0 +1,75 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { outsideEnvironment } from "./environment.ts";
+
+/** A folder outside the workspace into which the packed packages and one Vitest are installed. */
+export interface Bed {
+  /** What was asked for: `3.2`, `4`, `5`. */
+  readonly version: string;
+  readonly directory: string;
+}
+
+/** A Vitest project in a bed. Removed when disposed. */
+export interface Project extends AsyncDisposable {
+  readonly bed: Bed;
+  readonly directory: string;
+}
+
+const SUPPORTED_VERSIONS = ["3.2", "4", "5"] as const;
+
+/** `TIDYBOX_TEST_VITEST=3.2,5` narrows it down. */
+export function wantedVersions(): readonly string[] {
+  const asked = process.env["TIDYBOX_TEST_VITEST"];
+  if (asked === undefined || asked === "") return SUPPORTED_VERSIONS;
+  return asked.split(",").map((version) => version.trim());
+}
+
+export async function installBed(
+  root: string,
+  version: string,
+  tarballs: Readonly<Record<string, string>>,
+): Promise<Bed> {
+  const directory = join(root, `vitest-${version}`);
+  await mkdir(directory, { recursive: true });
+  const dependencies: Record<string, string> = { vitest: version.includes(".") ? `~${version}.0` : `^${version}.0.0` };
+  for (const [name, path] of Object.entries(tarballs)) dependencies[name] = `file:${path}`;
+  await writeFile(
+    join(directory, "package.json"),
+    JSON.stringify({ name: `bed-${version}`, private: true, type: "module", dependencies }, undefined, 2),
+  );
+  await execa("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: directory,
+    env: outsideEnvironment(),
+    extendEnv: false,
+    timeout: 240_000,
+    stdin: "ignore",
+  });
+  return { version, directory };
+}
+
+/** Writes a project's files. `vitest.config.ts` is made when the files bring none. */
+export async function makeProject(bed: Bed, files: Readonly<Record<string, string>>): Promise<Project> {
+  const directory = await mkdtemp(join(bed.directory, "project-"));
+  const all = { "package.json": '{ "type": "module" }\n', "vitest.config.ts": configFile("{}"), ...files };
+  for (const [name, content] of Object.entries(all)) {
+    const path = join(directory, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  }
+  return {
+    bed,
+    directory,
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true, maxRetries: 3 }),
+  };
+}
+
+/** A configuration with the plugin; both arguments are source text. */
+export function configFile(options: string, test = "{}"): string {
+  return [
+    'import { defineConfig } from "vitest/config";',
+    'import { tidybox } from "@tidybox/vitest/plugin";',
+    `export default defineConfig({ plugins: [tidybox(${options})], test: ${test} });`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,31 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, inject, test } from "vitest";
+import { makeProject } from "../support/bed.ts";
+
+const SOURCE = await readFile(join(import.meta.dirname, "public-types.fixture"), "utf8");
+const TSC = join(import.meta.dirname, "../../node_modules/typescript7/bin/tsc");
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: "es2023",
+    lib: ["es2023", "esnext.disposable"],
+    module: "nodenext",
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: [],
+  },
+  include: ["*.ts"],
+};
+
+describe.each(inject("beds"))("Vitest $version", (bed) => {
+  test("the packed types infer every fixture in every variant, and refuse what is wrong", async () => {
+    await using project = await makeProject(bed, { "types.ts": SOURCE, "tsconfig.json": JSON.stringify(TSCONFIG) });
+    const { stdout, exitCode } = await execa(process.execPath, [TSC, "-p", "."], { cwd: project.directory, reject: false });
+    expect(stdout).toBe("");
+    expect(exitCode).toBe(0);
+  });
+});
