@@ -8,6 +8,8 @@ export default defineConfig({
   clean: true,
   sourcemap: false,
   splitting: true,
+  // A class that names itself would be called `_Sandbox` in every message.
+  keepNames: true,
   // ESM only: bundled so that the CommonJS build never requires an ES module.
   noExternal: ["p-retry", "is-network-error"],
   esbuildOptions(options, { format }) {

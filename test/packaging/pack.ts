@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFiles, listFiles } from "../../scripts/build-stamp.ts";
 import { runCommand } from "../../scripts/command.ts";
@@ -42,6 +42,7 @@ export async function packAll(): Promise<Readonly<Record<string, string>>> {
       { timeoutSeconds: 120 },
     );
     if (!result.ok) throw new Error(`npm pack: ${result.problem}\n${result.output}`);
+    await forgetOldStates();
     // Somebody else may have packed the same state meanwhile; theirs is as good.
     await rename(making, folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
@@ -56,6 +57,15 @@ export async function packAll(): Promise<Readonly<Record<string, string>>> {
     );
   }
   return made;
+}
+
+/** An hour is more than any test run that may still install from an earlier state takes. */
+async function forgetOldStates(): Promise<void> {
+  for (const name of await readdir(cacheFolder)) {
+    const folder = join(cacheFolder, name);
+    const { mtimeMs } = await stat(folder);
+    if (Date.now() - mtimeMs > 3_600_000) await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Undefined unless the tarballs of all packages are there. */

@@ -14,7 +14,9 @@ let worker: ReturnType<typeof useWorker> | undefined;
  * `{ sandbox }` for Vitest's own `test`, imported or global, whose context knows no fixtures: lazy
  * accessors, which cost a test nothing that does not read them.
  */
-beforeEach((context) => {
+beforeEach(({ task }) => {
+  // Taken from the task: a hook of an extended test must take its argument apart.
+  const { context } = task;
   let attempt: ReturnType<typeof openAttempt> | undefined;
   const createSandbox: SandboxFixtures["createSandbox"] = async (options) => {
     attempt ??= openAttempt(context, async () => sandboxesFor(context.task, await (worker ??= useWorker()), {}));

@@ -1,5 +1,5 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
-import type { Http2SessionManager } from "@connectrpc/connect-node";
+import type { Socket } from "node:net";
 import { AUTHORIZATION_METADATA, MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { openSocket } from "./socket.ts";
 
@@ -18,7 +18,8 @@ export interface TransportOptions {
 /** One HTTP/2 connection, opened by its first call and again whenever it was lost. */
 interface Channel {
   readonly transport: Transport;
-  readonly manager: Http2SessionManager;
+  /** The one in use; those before it were lost. */
+  readonly sockets: ReadonlySet<Socket>;
 }
 
 /**
@@ -52,12 +53,18 @@ export class ServiceTransport implements Transport {
     return transport.stream(...call);
   };
 
-  /** Breaks what is under way, too. Later calls throw the reason. */
+  /**
+   * Breaks what is under way, too. Later calls throw the reason. Through the sockets and not through
+   * the session manager: its abort() takes away the session's error listener, and where the server
+   * says goodbye in the same moment the session's last error would end the process.
+   */
   close(reason: Error): void {
     this.#closedBecause ??= reason;
     for (const channel of [this.#unary, this.#streams]) {
       void channel?.then(
-        ({ manager }) => manager.abort(),
+        ({ sockets }) => {
+          for (const socket of sockets) socket.destroy();
+        },
         () => {},
       );
     }
@@ -70,6 +77,7 @@ export class ServiceTransport implements Transport {
 
 async function openChannel({ baseUrl, apiKey, unref }: TransportOptions): Promise<Channel> {
   const { Http2SessionManager, createGrpcTransport } = await import("@connectrpc/connect-node");
+  const sockets = new Set<Socket>();
   const manager = new Http2SessionManager(
     baseUrl,
     {
@@ -77,7 +85,13 @@ async function openChannel({ baseUrl, apiKey, unref }: TransportOptions): Promis
       pingTimeoutMs: PING_TIMEOUT_MS,
       idleConnectionTimeoutMs: IDLE_CONNECTION_MS,
     },
-    { createConnection: (authority) => openSocket(authority, { unref }) },
+    {
+      createConnection: (authority) => {
+        const socket = openSocket(authority, { unref });
+        sockets.add(socket);
+        return socket.once("close", () => sockets.delete(socket));
+      },
+    },
   );
   const transport = createGrpcTransport({
     baseUrl,
@@ -87,7 +101,7 @@ async function openChannel({ baseUrl, apiKey, unref }: TransportOptions): Promis
     acceptCompression: [],
     interceptors: apiKey === undefined ? [] : [withApiKey(apiKey)],
   });
-  return { transport, manager };
+  return { transport, sockets };
 }
 
 function withApiKey(apiKey: string): Interceptor {

@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import {
+  ErrorReason,
+  ExecStreamOutput_Stream,
+  ExecStreamRequestSchema,
+  type ExecStreamResponse,
+} from "@tidybox/protocol";
+import { markedProcesses } from "../engines/process/marked-processes.ts";
+import { createRunning, eventually, pause, refusalOf, startTestService, type TestService } from "../testing/test-service.ts";
+
+type Message = NonNullable<MessageInitShape<typeof ExecStreamRequestSchema>["message"]>;
+
+/** Requests that a test sends one by one; the stream stays open until `end`. */
+class Requests {
+  readonly #queue: Message[] = [];
+  #wake: (() => void) | undefined;
+  #ended = false;
+
+  send(message: Message): void {
+    this.#queue.push(message);
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator]() {
+    for (;;) {
+      const message = this.#queue.shift();
+      if (message !== undefined) yield create(ExecStreamRequestSchema, { message });
+      else if (this.#ended) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+function text(responses: readonly ExecStreamResponse[], wanted: ExecStreamOutput_Stream): string {
+  return Buffer.concat(
+    responses.flatMap(({ message }) =>
+      message.case === "output" && message.value.stream === wanted ? [message.value.data] : [],
+    ),
+  ).toString();
+}
+
+describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s", (engine) => {
+  let service: TestService;
+  let sandboxId: string;
+  beforeAll(async () => {
+    service = await startTestService({ engine });
+    sandboxId = await createRunning(service.client);
+  });
+  afterAll(() => service.close());
+
+  function start(command: string[], env: Record<string, string> = {}): Requests {
+    const requests = new Requests();
+    requests.send({ case: "init", value: { sandboxId, command, env } });
+    return requests;
+  }
+
+  async function collect(requests: Requests): Promise<ExecStreamResponse[]> {
+    return Array.fromAsync(service.client.streamExec(requests));
+  }
+
+  test("sends ready first, output, and exit last, with the half-close as end of input", async () => {
+    const requests = start(["/bin/sh", "-c", "cat; echo out; echo err >&2; exit 7"]);
+    requests.end();
+    const responses = await collect(requests);
+    expect(responses[0]?.message.case).toBe("ready");
+    expect(responses.at(-1)?.message).toMatchObject({ case: "exit", value: { exitCode: 7 } });
+    expect(responses.slice(1, -1).every(({ message }) => message.case === "output")).toBe(true);
+    expect(text(responses, ExecStreamOutput_Stream.STDOUT)).toBe("out\n");
+    expect(text(responses, ExecStreamOutput_Stream.STDERR)).toBe("err\n");
+  });
+
+  test("passes input on and takes close as its end, not as a kill", async () => {
+    const requests = start(["/bin/sh", "-c", "cat; sleep 0.1; echo after"]);
+    requests.send({ case: "stdin", value: Buffer.from("hello ") });
+    requests.send({ case: "stdin", value: Buffer.from("world\n") });
+    requests.send({ case: "close", value: {} });
+    const responses = await collect(requests);
+    expect(text(responses, ExecStreamOutput_Stream.STDOUT)).toBe("hello world\nafter\n");
+    expect(responses.at(-1)?.message).toMatchObject({ case: "exit", value: { exitCode: 0 } });
+  });
+
+  test("carries megabytes both ways unharmed", async () => {
+    const size = 8 * 1024 * 1024;
+    const content = Buffer.alloc(size, 0);
+    for (let index = 0; index < size; index += 4) content.writeUInt32LE(index, index);
+    const requests = start(["cat"]);
+    for (let at = 0; at < size; at += 64 * 1024) {
+      requests.send({ case: "stdin", value: content.subarray(at, at + 64 * 1024) });
+    }
+    requests.end();
+    const responses = await collect(requests);
+    const output = responses.flatMap(({ message }) => (message.case === "output" ? [message.value.data] : []));
+    expect(Buffer.concat(output).equals(content)).toBe(true);
+    expect(Math.max(...output.map((data) => data.length))).toBeLessThanOrEqual(512 * 1024);
+  });
+
+  test("shows output while the command runs", async () => {
+    const requests = start(["/bin/sh", "-c", "echo first; read line; echo got $line"]);
+    const seen: string[] = [];
+    for await (const { message } of service.client.streamExec(requests)) {
+      if (message.case !== "output") continue;
+      seen.push(Buffer.from(message.value.data).toString());
+      if (seen.length === 1) requests.send({ case: "stdin", value: Buffer.from("second\n") });
+      else requests.end();
+    }
+    expect(seen.join("")).toBe("first\ngot second\n");
+  });
+
+  test("stops the writer when the reader does not read", async () => {
+    const mark = `STREAM_SLOW_${engine}`;
+    const requests = start(["/bin/sh", "-c", "yes | head -c 300000000"], { [mark]: "1" });
+    const stream = service.client.streamExec(requests)[Symbol.asyncIterator]();
+    await stream.next();
+    await pause(1500);
+    // The command is far from done: it waits in its pipe, and the service keeps little.
+    expect(markedProcesses(`${mark}=1`).length).toBeGreaterThan(0);
+    let bytes = 0;
+    for (let next = await stream.next(); next.done !== true; next = await stream.next()) {
+      if (next.value.message.case === "output") bytes += next.value.message.value.data.length;
+      if (next.value.message.case === "exit") requests.end();
+    }
+    expect(bytes).toBe(300_000_000);
+  });
+
+  test("ends the process when the client cancels", async () => {
+    const mark = `STREAM_CANCEL_${engine}`;
+    const cancel = new AbortController();
+    const requests = start(["/bin/sh", "-c", "sleep 600; true"], { [mark]: "1" });
+    const stream = service.client.streamExec(requests, { signal: cancel.signal })[Symbol.asyncIterator]();
+    await stream.next();
+    await eventually(() => markedProcesses(`${mark}=1`).length >= 2);
+    cancel.abort();
+    expect(await refusalOf(stream.next())).toMatchObject({ code: Code.Canceled });
+    await eventually(() => markedProcesses(`${mark}=1`).length === 0);
+    requests.end();
+  });
+
+  test("reports a missing program as exit 127", async () => {
+    const requests = start(["no-such-program"]);
+    requests.end();
+    const responses = await collect(requests);
+    expect(responses.at(-1)?.message).toMatchObject({ case: "exit", value: { exitCode: 127 } });
+  });
+
+  test("does not mind a process that ends before its input", async () => {
+    const requests = start(["true"]);
+    for (let count = 0; count < 50; count += 1) {
+      requests.send({ case: "stdin", value: Buffer.alloc(64 * 1024) });
+    }
+    requests.end();
+    const responses = await collect(requests);
+    expect(responses.at(-1)?.message).toMatchObject({ case: "exit", value: { exitCode: 0 } });
+  });
+
+  test("refuses a terminal in words, and a stream without init", async () => {
+    const tty = new Requests();
+    tty.send({ case: "init", value: { sandboxId, command: ["true"], tty: true } });
+    tty.end();
+    expect(await refusalOf(collect(tty))).toMatchObject({
+      code: Code.Unimplemented,
+      reason: ErrorReason.NOT_IMPLEMENTED,
+      message: expect.stringContaining("terminals"),
+    });
+    const noInit = new Requests();
+    noInit.send({ case: "stdin", value: Buffer.from("x") });
+    noInit.end();
+    expect(await refusalOf(collect(noInit))).toMatchObject({ code: Code.InvalidArgument });
+  });
+});

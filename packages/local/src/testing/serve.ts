@@ -1,0 +1,20 @@
+/** A local service in a process of its own, as it is meant to be used; talks to its test by IPC. */
+import { LocalServiceError, type LocalNotice, type LocalServiceOptions, startLocalService } from "../index.ts";
+
+const notices: LocalNotice[] = [];
+
+try {
+  const options = JSON.parse(process.argv[2] ?? "{}") as LocalServiceOptions;
+  const service = await startLocalService({ ...options, onNotice: (notice) => void notices.push(notice) });
+  process.on("message", (message) => {
+    if (message === "notices") process.send?.(notices);
+    else void service.close().then(() => process.disconnect());
+  });
+  // The test is gone: end in order, as the coordinator would.
+  process.on("disconnect", () => void service.close());
+  process.send?.({ baseUrl: service.baseUrl, token: service.token, engine: service.engine });
+} catch (error) {
+  const code = error instanceof LocalServiceError ? error.code : "unexpected";
+  process.send?.({ code, message: error instanceof Error ? error.message : String(error) });
+  process.disconnect();
+}
