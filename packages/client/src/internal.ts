@@ -10,6 +10,7 @@ export { purgeByTags } from "./sandbox/purge.ts";
 export type { PurgeOptions } from "./sandbox/purge.ts";
 export type { PurgeResult } from "./sandbox/purge.ts";
 export { transportOf } from "./connection/transport-of.ts";
+export { preloadWire } from "./connection/transport.ts";
 export { toSandboxSpec } from "./options/sandbox-spec.ts";
 export { checkTag } from "./options/tags.ts";
 export { checkTags } from "./options/tags.ts";

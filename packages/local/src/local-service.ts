@@ -5,8 +5,9 @@ import { SandboxService } from "@tidybox/protocol";
 import * as v from "valibot";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
+import { findHostTools } from "./engines/host-tools.ts";
 import { LocalServiceError } from "./error.ts";
-import { listenOnLoopback, type LoopbackListener } from "./listener/listen-on-loopback.ts";
+import { listenOnLoopback, loopbackAddress, type LoopbackListener } from "./listener/listen-on-loopback.ts";
 import type { NoticeListener } from "./notice.ts";
 import { become } from "./privileges/become.ts";
 import { sandboxService } from "./service/sandbox-service.ts";
@@ -81,8 +82,8 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
     const message = "the local service stays root (keepRoot): root of a sandbox is root of this machine on every file it can see.";
     onNotice({ code: "root_kept", message });
   }
-  await removeLeftovers(onNotice);
-  const workplace = await openWorkplace({ keepRoot, label: options.label, onNotice });
+  const [tools] = await Promise.all([findHostTools(), removeLeftovers(onNotice)]);
+  const workplace = await openWorkplace({ keepRoot, tools, label: options.label, onNotice });
   try {
     if (workplace.identity !== undefined) become(workplace.identity);
     process.umask(0o022);
@@ -175,6 +176,7 @@ function checkOptions(options: LocalServiceOptions): void {
     const path = v.getDotPath(issue) ?? "options";
     throw new LocalServiceError("local_option_invalid", `local service: option ${path} is wrong: ${issue.message}`);
   }
+  loopbackAddress(options.host);
   for (const [image, root] of Object.entries(options.images ?? {})) {
     if (root.startsWith("/") && existsSync(root) && statSync(root).isDirectory() && existsSync(`${root}/usr`)) continue;
     throw new LocalServiceError(

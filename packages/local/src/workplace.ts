@@ -1,6 +1,6 @@
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { findHostTools, type HostTool } from "./engines/host-tools.ts";
+import type { HostTool } from "./engines/host-tools.ts";
 import type { ToolBind } from "./engines/bubblewrap/image-root.ts";
 import { LocalServiceError } from "./error.ts";
 import type { NoticeListener } from "./notice.ts";
@@ -13,6 +13,7 @@ import { makeStateFolder, serviceMarker } from "./state-folder/state-folder.ts";
 
 export interface WorkplaceOptions {
   readonly keepRoot: boolean;
+  readonly tools: readonly HostTool[];
   readonly label: string | undefined;
   readonly onNotice: NoticeListener;
 }
@@ -29,9 +30,8 @@ export interface Workplace {
 }
 
 /** Must be called while this process is still whoever started it. */
-export async function openWorkplace({ keepRoot, label, onNotice }: WorkplaceOptions): Promise<Workplace> {
+export async function openWorkplace({ keepRoot, tools, label, onNotice }: WorkplaceOptions): Promise<Workplace> {
   const identity = keepRoot ? undefined : unusedIdentity();
-  const tools = await findHostTools();
   const folder = makeStateFolder(identity, label);
   try {
     // Below somebody's 0700 home the new account could not reach them: the helper binds them

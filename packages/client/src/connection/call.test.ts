@@ -1,5 +1,4 @@
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { Code } from "@connectrpc/connect";
 import { ErrorReason, State } from "@tidybox/protocol";
 import { expect, test } from "vitest";
@@ -70,7 +69,8 @@ test("never sends twice what may have been carried out, where that is not safe",
 });
 
 test("gives up soon where nobody listens, with the address and what to do", async () => {
-  const probe = createServer().listen(0, "127.0.0.1");
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
   const { port } = probe.address() as AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
   using connection = new Connection({ baseUrl: `http://127.0.0.1:${port}`, apiKey: "k" });

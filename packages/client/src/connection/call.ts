@@ -91,13 +91,14 @@ export async function withRetries<T>(
       ...(signal === undefined ? {} : { signal }),
       // The service's own hint takes the place of our pause.
       shouldConsumeRetry: ({ error }) => hinted(error) === undefined,
-      shouldRetry: async ({ error }) => {
+      shouldRetry: async ({ error, retryDelay }) => {
         if (!(error instanceof TidyboxError)) return false;
         firstFailureAt ??= performance.now();
         const spentSeconds = (performance.now() - firstFailureAt) / 1000;
         const leftSeconds = budgetFor(error, connection, rules) - spentSeconds;
         const goOn = rules.onFailure?.(error, reachOf(error.cause) === "unknown") ?? true;
-        if (!goOn || leftSeconds <= 0 || !passes(error, rules)) return false;
+        // A pause beyond the budget would only put the same answer off.
+        if (!goOn || leftSeconds <= retryDelay / 1000 || !passes(error, rules)) return false;
         const hint = hinted(error);
         if (hint !== undefined) await pause(Math.min(hint, leftSeconds, RETRY_HINT_CEILING_SECONDS), signal);
         return true;

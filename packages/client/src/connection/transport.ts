@@ -75,8 +75,21 @@ export class ServiceTransport implements Transport {
   }
 }
 
+type ConnectNode = typeof import("@connectrpc/connect-node");
+
+let connectNode: Promise<ConnectNode> | undefined;
+
+/**
+ * Loads what calls need, now and not with the first of them: for a process that is about to give up
+ * the right to read its own installation.
+ */
+export function preloadWire(): Promise<ConnectNode> {
+  connectNode ??= import("@connectrpc/connect-node");
+  return connectNode;
+}
+
 async function openChannel({ baseUrl, apiKey, unref }: TransportOptions): Promise<Channel> {
-  const { Http2SessionManager, createGrpcTransport } = await import("@connectrpc/connect-node");
+  const { Http2SessionManager, createGrpcTransport } = await preloadWire();
   const sockets = new Set<Socket>();
   const manager = new Http2SessionManager(
     baseUrl,

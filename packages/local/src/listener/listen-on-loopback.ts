@@ -42,7 +42,7 @@ export interface LoopbackListener {
  * whatever its route. Throws LocalServiceError for an address that is not loopback or not free.
  */
 export async function listenOnLoopback(options: LoopbackOptions): Promise<LoopbackListener> {
-  const host = loopbackAddress(options.host ?? "127.0.0.1");
+  const host = loopbackAddress(options.host);
   const token = options.token ?? randomToken();
   if (token.trim() === "") {
     throw new LocalServiceError("local_option_invalid", "token must not be empty: leave it out for a random one");
@@ -103,7 +103,8 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
   };
 }
 
-function loopbackAddress(host: string): string {
+/** The address to listen on; throws LocalServiceError for one that others could reach. */
+export function loopbackAddress(host = "127.0.0.1"): string {
   const bare = host.replace(/^\[(.*)\]$/, "$1");
   if (bare === "localhost") return "127.0.0.1";
   if (bare === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(bare)) return bare;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { withDeadline } from "../deadline.ts";
 import { type Deferred, deferred } from "../deferred.ts";
 import { LocalServiceError } from "../error.ts";
-import { helperFile } from "./helper-file.ts";
+import { programFile } from "../program-file.ts";
 import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup, RawEnd, ToolMount } from "./messages.ts";
 
 const START_SECONDS = 20;
@@ -45,7 +45,7 @@ export class Helper {
   /** Resolves when the helper has made its mounts and has become whom it was told to be. */
   static async start(options: HelperOptions): Promise<Helper> {
     const mounts = options.mounts ?? [];
-    const node = [process.execPath, helperFile()];
+    const node = [process.execPath, programFile("spawn-helper")];
     // Mounts below "slave" stay in the helper's namespace and vanish with it; the host's come in.
     const command = mounts.length > 0 ? ["unshare", "--mount", "--propagation", "slave", "--", ...node] : node;
     const child = spawn(command[0] as string, command.slice(1), {

@@ -1,6 +1,9 @@
-import { existsSync } from "node:fs";
-import { cp, mkdir, realpath, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+
+const COPY_SECONDS = 10;
 
 /** Of the host's /etc, what programs need to start and nothing that says who the host is. */
 const COPIED = [
@@ -18,6 +21,7 @@ const COPIED = [
   "services",
   "protocols",
   "mime.types",
+  "resolv.conf",
 ] as const;
 
 const WRITTEN: Readonly<Record<string, string>> = {
@@ -31,26 +35,29 @@ const WRITTEN: Readonly<Record<string, string>> = {
 
 /** Makes the read-only /etc that all sandboxes of a service share. The host's is never bound. */
 export async function makeEtcTemplate(folder: string): Promise<void> {
-  await mkdir(folder, { mode: 0o755, recursive: true });
+  await mkdir(join(folder, "ssl"), { mode: 0o755, recursive: true });
   await Promise.all([
     ...COPIED.map((name) => copy(name, folder)),
     ...Object.entries(WRITTEN).map(([name, text]) => writeFile(join(folder, name), text)),
-    copy("resolv.conf", folder).then(async () => {
-      if (!existsSync(join(folder, "resolv.conf"))) await writeFile(join(folder, "resolv.conf"), "");
-    }),
   ]);
 }
 
 async function copy(name: string, folder: string): Promise<void> {
+  const source = join("/etc", name);
   const target = join(folder, name);
   try {
-    // The entry itself may be a link out of /etc (localtime, resolv.conf); links within stay links.
-    const source = await realpath(join("/etc", name));
-    await mkdir(dirname(target), { recursive: true });
-    await cp(source, target, { recursive: true, verbatimSymlinks: true, errorOnExist: false });
+    // Through a link: localtime and resolv.conf often are links out of /etc.
+    if (!(await stat(source)).isDirectory()) return await copyFile(source, target);
   } catch (error) {
-    // Not on every system, or a part of it is not for this account (ssl/private): do without.
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code !== "ENOENT" && code !== "EACCES" && code !== "EPERM") throw error;
+    // Not on every system, or not for this account: do without.
+    if (isMissingOrClosed(error)) return;
+    throw error;
   }
+  // Hundreds of certificates: `cp` takes milliseconds where `fs.cp` takes most of a second. Links
+  // within stay links. It fails for single files that are not for this account, and copies the rest.
+  await promisify(execFile)("cp", ["-RP", "--", source, dirname(target)], { timeout: COPY_SECONDS * 1000 }).catch(() => {});
+}
+
+function isMissingOrClosed(error: unknown): boolean {
+  return error instanceof Error && "code" in error && ["ENOENT", "EACCES", "EPERM"].includes(String(error.code));
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Spawner } from "../../spawner/spawner.ts";
 import { removeTree } from "../../state-folder/remove-tree.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
+import { searchPath } from "../find-program.ts";
 import { PrivateFolders } from "./private-folders.ts";
 import { ProcessSandbox } from "./process-sandbox.ts";
 
@@ -21,6 +22,7 @@ export interface ProcessEngineOptions {
 export class ProcessEngine implements Engine {
   readonly name = "process";
   readonly #options: ProcessEngineOptions;
+  readonly #searchPath = searchPath();
   readonly #removals = new Set<Promise<void>>();
 
   constructor(options: ProcessEngineOptions) {
@@ -62,7 +64,7 @@ export class ProcessEngine implements Engine {
     const folders = new PrivateFolders(folder, plan.workingDirectory);
     folders.make();
     const { spawner, serviceMarker } = this.#options;
-    const sandbox = new ProcessSandbox({ plan, folders, spawner, serviceMarker });
+    const sandbox = new ProcessSandbox({ plan, folders, spawner, serviceMarker, searchPath: this.#searchPath });
     void sandbox.ended.then(() => {
       const removal = removeTree(folder).finally(() => this.#removals.delete(removal));
       this.#removals.add(removal);

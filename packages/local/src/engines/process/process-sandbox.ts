@@ -13,6 +13,7 @@ export interface ProcessSandboxOptions {
   readonly folders: PrivateFolders;
   readonly spawner: Spawner;
   readonly serviceMarker: string;
+  readonly searchPath: string;
 }
 
 /** Runs argv as a shell would, so that a missing program is 127 and one that cannot run is 126. */
@@ -40,13 +41,13 @@ export class ProcessSandbox implements EngineSandbox {
   }
 
   async exec(command: ExecCommand): Promise<EngineProcess> {
-    const { plan, folders, spawner, serviceMarker } = this.#options;
+    const { plan, folders, spawner, serviceMarker, searchPath } = this.#options;
     if (this.#stopping !== undefined) throw new Error(`sandbox ${plan.id} is being stopped`);
     const spawned = await spawner.spawn({
       file: "/bin/sh",
       args: ["-c", RUN_SCRIPT, "sh", ...command.argv],
       environment: {
-        PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+        PATH: searchPath,
         LANG: "C.UTF-8",
         HOME: folders.home,
         TMPDIR: folders.temporary,

@@ -1,0 +1,1 @@
+exec yes "All work and no play makes Jack a dull boy"

@@ -1,0 +1,3 @@
+print("thinking", flush=True)
+while True:
+    pass

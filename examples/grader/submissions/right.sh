@@ -1,0 +1,1 @@
+exec awk '{ for (i = 1; i <= NF; i++) total += $i } END { print total + 0 }'

@@ -1,0 +1,3 @@
+import { loot } from "evil-package";
+
+export default Object.keys(await loot).length;
