@@ -6,6 +6,8 @@ import { defineConfig } from "vitest/config";
 process.env["GRADER_DATABASE_PASSWORD"] ??= "correct-horse-battery-staple";
 
 export default defineConfig({
-  plugins: [tidybox({ sandbox: { containerImage: "python:3.11" } })],
+  plugins: [
+    tidybox({ sandbox: { containerImage: "python:3.11", workingDirectory: "/workspace" } }),
+  ],
   test: { testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/plugin.ts", "src/global-setup.ts", "src/setup.ts"],
+  entry: ["src/index.ts", "src/plugin.ts", "src/global-setup.ts", "src/hooks.ts"],
   format: ["esm"],
   target: "node22",
   dts: true,

@@ -54,8 +54,9 @@ describe.concurrent("at once", () => {
 });
 
 describe("with options of its own", () => {
-  const scoped = "override" in test ? test.override : (test as unknown as { scoped: typeof test.override }).scoped;
-  scoped({ sandboxOptions: { environment: { COLOUR: "green" } } });
+  const options = { sandboxOptions: { environment: { COLOUR: "green" } } };
+  if ("override" in test) test.override(options);
+  else (test as unknown as { scoped: (options: object) => void }).scoped(options);
   beforeEach(async ({ sandbox }) => { await sandbox.writeFile("/workspace/before", "here"); });
   test("sees them", async ({ sandbox }) => {
     expect((await sandbox.exec(["sh", "-c", "echo $COLOUR"])).stdout).toBe("green\\n");
@@ -103,7 +104,7 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
     const mark = `mark-${bed.version}-${pool.replaceAll(/\W+/g, "-")}-${process.pid}`;
     const run = await runVitest(project, { args, env: { TIDYBOX_TEST_MARK: mark } });
     expect(run.tests.filter(({ status }) => status !== "passed")).toEqual([]);
-    expect(run.tests).toHaveLength(14);
+    expect(run.tests, run.output).toHaveLength(14);
     expect(run.exitCode, run.output).toBe(0);
     expect(run.account).toMatch(/14 sandboxes: 14 stopped by tests, 0 left +local\/\w+ +peak \d+ of \d+ +[\d.]+ s waited/);
     await until("processes of the run", 5, () => processesWith(mark), (left) => left.length === 0);

@@ -1,4 +1,4 @@
-import { describe, expect } from "@tidybox/vitest";
+import { describe, expect, type Run, type Sandbox } from "@tidybox/vitest";
 import { grade, SUBMISSION_FOLDER } from "./grade.ts";
 import { test } from "./grader-test.ts";
 
@@ -48,10 +48,11 @@ describe("a submission that crashes", () => {
   });
 });
 
-describe("a submission that does not end", () => {
+// Together, because all they do is wait for their limits.
+describe.concurrent("a submission that does not end", () => {
   test.for(["never-ending.py", "ignoring-signals.sh"])(
     "%s is ended",
-    async (file, { sandbox, submission, problem }) => {
+    async (file, { sandbox, submission, problem, run }) => {
       const graded = await grade(sandbox, await submission(file), {
         ...problem,
         timeLimitSeconds: 2,
@@ -60,13 +61,33 @@ describe("a submission that does not end", () => {
         verdict: { kind: "time-limit", timeLimitSeconds: 2 },
         failedCase: "two numbers",
       });
-      expect(await sandbox.exec(["sh", "-c", RUNNING])).not.toPrint(SUBMISSION_FOLDER);
+      await expectNotRunning(sandbox, run, "main.");
     },
   );
+
+  test("is ended with all that it started", async ({ sandbox, submission, problem, run }) => {
+    const limited = { ...problem, timeLimitSeconds: 2 };
+    const graded = await grade(sandbox, await submission("forking-and-hanging.sh"), limited);
+    expect(graded.verdict.kind).toBe("time-limit");
+    await expectNotRunning(sandbox, run, "sleep 86413");
+  });
+
+  test("but floods until then has flooded", async ({ sandbox, submission, problem }) => {
+    const limited = { ...problem, timeLimitSeconds: 2 };
+    const { verdict } = await grade(sandbox, await submission("flooding-for-ever.sh"), limited);
+    expect(verdict.kind).toBe("output-limit");
+    // Another command finds the way free: what was on it when the flood was cut does not block.
+    expect(await sandbox.exec(["echo", "dry"])).toPrint(/^dry$/m);
+  });
 });
 
 describe("a submission that forks", () => {
-  test("leaves nothing running behind a right answer", async ({ sandbox, submission, problem }) => {
+  test("leaves nothing running behind a right answer", async ({
+    sandbox,
+    submission,
+    problem,
+    run,
+  }) => {
     const [first] = problem.cases;
     expect.assert(first !== undefined);
     const graded = await grade(sandbox, await submission("forking.py"), {
@@ -77,14 +98,7 @@ describe("a submission that forks", () => {
     // The one that left its process group and its session is among them, and has really run.
     expect(graded.leftProcesses).toBeGreaterThanOrEqual(1);
     await expect(sandbox).toHaveFile(`${SUBMISSION_FOLDER}/detached.pid`, /^\d+$/);
-    expect(await sandbox.exec(["sh", "-c", RUNNING])).not.toPrint(SUBMISSION_FOLDER);
-  });
-
-  test("and hangs is ended with all that it started", async ({ sandbox, submission, problem }) => {
-    const limited = { ...problem, timeLimitSeconds: 2 };
-    const graded = await grade(sandbox, await submission("forking-and-hanging.sh"), limited);
-    expect(graded.verdict.kind).toBe("time-limit");
-    expect(await sandbox.exec(["sh", "-c", RUNNING])).not.toPrint("sleep 86413");
+    await expectNotRunning(sandbox, run, "main.");
   });
 
   test("ends with its sandbox, whatever it hides", async ({ createSandbox, skip, run }) => {
@@ -96,7 +110,7 @@ describe("a submission that forks", () => {
     await expect.poll(() => sandbox.exec(["sh", "-c", RUNNING])).toPrint("sleep 86414");
     await sandbox.stop();
     await expect(sandbox.exec(["sh", "-c", RUNNING])).rejects.toThrow(sandbox.id);
-    // A new one may be the old one's place; it is not its process table.
+    // A new one shares nothing with it.
     const next = await createSandbox();
     expect(await next.exec(["sh", "-c", RUNNING])).not.toPrint("sleep 86414");
   });
@@ -115,17 +129,10 @@ describe("a submission that floods", () => {
     expect(graded.verdict).toEqual({
       kind: "output-limit",
       outputLimitBytes: problem.outputLimitBytes,
-      producedBytes: 256 * MEBIBYTE,
+      producedBytes: 128 * MEBIBYTE,
     });
-    expect(grown).toBeLessThan(192 * MEBIBYTE);
-  });
-
-  test("until its time is over has flooded", async ({ sandbox, submission, problem }) => {
-    const limited = { ...problem, timeLimitSeconds: 2 };
-    const { verdict } = await grade(sandbox, await submission("flooding-for-ever.sh"), limited);
-    expect(verdict.kind).toBe("output-limit");
-    // Another command finds the way free: what was on it when the flood was cut does not block.
-    expect(await sandbox.exec(["echo", "dry"])).toPrint(/^dry$/m);
+    // Not even all of it once.
+    expect(grown).toBeLessThan(128 * MEBIBYTE);
   });
 
   test("its errors is no better", async ({ sandbox, submission, problem }) => {
@@ -133,6 +140,15 @@ describe("a submission that floods", () => {
     expect(graded).toMatchObject({ verdict: { kind: "output-limit" }, acceptedCases: 0 });
   });
 });
+
+async function expectNotRunning(sandbox: Sandbox, run: Run, words: string): Promise<void> {
+  // There it would be the machine's processes; the grader has looked for its own by their mark.
+  if (run.engine === "process") return;
+  const running = await sandbox.exec(["sh", "-c", RUNNING]);
+  // It has looked: the list holds at least the shell that makes it.
+  expect(running).toPrint("sh -c");
+  expect(running).not.toPrint(words);
+}
 
 /** Prints the command line of every process in the sandbox. */
 const RUNNING = `for process in /proc/[0-9]*; do tr '\\0' ' ' <"$process/cmdline"; echo; done 2>/dev/null`;

@@ -6,8 +6,11 @@ import type { Problem } from "./problem.ts";
 import type { Submission } from "./submission.ts";
 import type { Grade } from "./verdict.ts";
 
-/** Where a submission is put and runs. */
-export const SUBMISSION_FOLDER = "/workspace/submission";
+/**
+ * Where a submission is put and runs, below the sandbox's working directory: a relative path, which
+ * on every engine means the same to a command as to a file call.
+ */
+export const SUBMISSION_FOLDER = "submission";
 
 /**
  * Grades a submission in a sandbox of its own, case by case until the first that it fails. Into
@@ -18,15 +21,14 @@ export async function grade(
   submission: Submission,
   problem: Problem,
 ): Promise<Grade> {
-  const path = `${SUBMISSION_FOLDER}/${submission.fileName}`;
-  await sandbox.writeFile(path, submission.source);
+  await sandbox.writeFile(`${SUBMISSION_FOLDER}/${submission.fileName}`, submission.source);
   const mark = randomUUID();
   const options = { cwd: SUBMISSION_FOLDER, env: { GRADER_MARK: mark } };
 
   let acceptedCases = 0;
   let leftProcesses = 0;
   for (const testCase of problem.cases) {
-    const command = [submission.program, path];
+    const command = [submission.program, submission.fileName];
     const verdict = await judge(sandbox, command, testCase, problem, options);
     // Before the next case: nobody shall steal its time, or help with it.
     leftProcesses += await endLeftProcesses(sandbox, `GRADER_MARK=${mark}`);

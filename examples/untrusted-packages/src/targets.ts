@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +41,11 @@ export interface Host {
 export const UNTOUCHED = "untouched";
 
 /** Writes the files, opens the listener, starts the process. */
-export async function openHost(variable: string): Promise<Host> {
+export async function openHost(options: {
+  readonly variable: string;
+  /** Whether the files of this account's home are targets too. */
+  readonly home: boolean;
+}): Promise<Host> {
   const folder = await mkdtemp(join(tmpdir(), "untrusted-packages-"));
   const secret = join(folder, "id_ed25519");
   const victim = join(folder, "victim.txt");
@@ -50,10 +55,10 @@ export async function openHost(variable: string): Promise<Host> {
   const marked = await startProcess();
   return {
     targets: {
-      variable,
+      variable: options.variable,
       processMarker: marked.marker,
       victim,
-      files: [secret, import.meta.filename, ...(await filesOfHome())],
+      files: [secret, import.meta.filename, ...(options.home ? filesOfHome() : [])],
       listener: listener.address,
       outside: [
         { host: "1.1.1.1", port: 443 },
@@ -110,8 +115,9 @@ async function startProcess() {
   };
 }
 
-/** .bashrc, .npmrc, .netrc and their like: whatever this account has. */
-async function filesOfHome(): Promise<readonly string[]> {
-  const entries = await readdir(homedir(), { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => join(homedir(), name));
+/** Such as every home has. What holds credentials is left alone: nothing here need ever open it. */
+function filesOfHome(): readonly string[] {
+  return [".profile", ".bashrc", ".bash_profile", ".zshrc"]
+    .map((name) => join(homedir(), name))
+    .filter((path) => existsSync(path));
 }

@@ -12,8 +12,9 @@ import { type Host, openHost, type Targets, UNTOUCHED } from "./targets.ts";
 const VARIABLE = "EXAMPLE_REGISTRY_TOKEN";
 
 const test = base.extend<{ readonly host: Host }>({
-  host: async ({}, use) => {
-    const host = await openHost(VARIABLE);
+  host: async ({ run }, use) => {
+    // On a service's machine, a file such as /root/.bashrc is the image's own.
+    const host = await openHost({ variable: VARIABLE, home: run.backend === "local" });
     await use(host);
     await host.close();
   },

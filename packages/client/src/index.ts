@@ -46,6 +46,7 @@ export type { VolumeOptions } from "./options/storage-options.ts";
 
 export { TidyboxError } from "./errors/tidybox-error.ts";
 export type { TidyboxErrorOptions } from "./errors/tidybox-error.ts";
+export type { ErrorOptionsOf } from "./errors/tidybox-error.ts";
 export { AuthenticationError } from "./errors/request-errors.ts";
 export { ConfigurationError } from "./errors/request-errors.ts";
 export { NotFoundError } from "./errors/request-errors.ts";

@@ -16,14 +16,16 @@ import {
 } from "./testing/test-service.ts";
 
 function childrenOf(pid: number): readonly number[] {
-  return readdirSync("/proc").map(Number).filter((candidate) => {
-    try {
-      const stat = readFileSync(`/proc/${candidate}/stat`, "latin1");
-      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid;
-    } catch {
-      return false;
-    }
-  });
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((candidate) => {
+      try {
+        const stat = readFileSync(`/proc/${candidate}/stat`, "latin1");
+        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid;
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** The helper is the service's only child. */
@@ -35,9 +37,17 @@ function helperOf(service: TestService): number {
 
 describe.each(["bubblewrap", "process"] as const)("a crash with the engine %s", (engine) => {
   async function busySandbox(service: TestService, mark: string): Promise<string> {
-    const spec = specOf({ command: "/bin/sh", args: ["-c", "sleep 600 & wait"], environmentVariables: { CRASH_TEST: mark } });
+    const spec = specOf({
+      command: "/bin/sh",
+      args: ["-c", "sleep 600 & wait"],
+      environmentVariables: { CRASH_TEST: mark },
+    });
     const sandboxId = await createRunning(service.client, spec);
-    await sh(service.client, sandboxId, "setsid sh -c 'setsid sleep 600 & sleep 600' >/dev/null 2>&1 &");
+    await sh(
+      service.client,
+      sandboxId,
+      "setsid sh -c 'setsid sleep 600 & sleep 600' >/dev/null 2>&1 &",
+    );
     await eventually(() => markedProcesses(`CRASH_TEST=${mark}`).length >= 4);
     return sandboxId;
   }
@@ -47,14 +57,21 @@ describe.each(["bubblewrap", "process"] as const)("a crash with the engine %s", 
     try {
       const mark = `helper-${engine}`;
       const sandboxId = await busySandbox(service, mark);
+      const before = markedProcesses(`CRASH_TEST=${mark}`).length;
       const running = service.client.exec({ sandboxId, command: ["sleep", "600"] });
       running.catch(() => {});
+      await eventually(() => markedProcesses(`CRASH_TEST=${mark}`).length >= before + 1);
       process.kill(helperOf(service), "SIGKILL");
       const ended = await untilEnded(service.client, sandboxId);
-      expect(ended.status).toMatchObject({ state: State.FAILED, stateReason: expect.stringContaining("helper") });
+      expect(ended.status).toMatchObject({
+        state: State.FAILED,
+        stateReason: expect.stringContaining("helper"),
+      });
       expect((await running).exitCode).toBe(137);
       await eventually(() => markedProcesses(`CRASH_TEST=${mark}`).length === 0);
-      expect(await refusalOf(service.client.createSandbox({ sandbox: { spec: specOf() } }))).toMatchObject({
+      expect(
+        await refusalOf(service.client.createSandbox({ sandbox: { spec: specOf() } })),
+      ).toMatchObject({
         code: Code.Unavailable,
         reason: ErrorReason.BACKEND_UNAVAILABLE,
         message: expect.stringContaining("restart"),

@@ -1,5 +1,9 @@
 /** `promise`, or `late()` as the rejection when it takes longer than `seconds`. */
-export async function withDeadline<T>(promise: Promise<T>, seconds: number, late: () => Error): Promise<T> {
+export async function withDeadline<T>(
+  promise: Promise<T>,
+  seconds: number,
+  late: () => Error,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([

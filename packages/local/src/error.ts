@@ -16,7 +16,11 @@ export class LocalServiceError extends Error {
   override readonly name = "LocalServiceError";
   readonly code: LocalServiceErrorCode;
 
-  constructor(code: LocalServiceErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(
+    code: LocalServiceErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown },
+  ) {
     super(message, options);
     this.code = code;
   }

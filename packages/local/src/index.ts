@@ -1,5 +1,9 @@
 export { startLocalService, type LocalService, type LocalServiceOptions } from "./local-service.ts";
-export { listenOnLoopback, type LoopbackListener, type LoopbackOptions } from "./listener/listen-on-loopback.ts";
+export {
+  listenOnLoopback,
+  type LoopbackListener,
+  type LoopbackOptions,
+} from "./listener/listen-on-loopback.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export { LocalServiceError, type LocalServiceErrorCode } from "./error.ts";

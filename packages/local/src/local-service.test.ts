@@ -59,7 +59,9 @@ describe("a local service", () => {
       code: "local_option_invalid",
       message: expect.stringContaining('images["node:22"]'),
     });
-    expect(await refusedStart({ engine: "docker" })).toMatchObject({ code: "local_engine_not_supported" });
+    expect(await refusedStart({ engine: "docker" })).toMatchObject({
+      code: "local_engine_not_supported",
+    });
   });
 
   test("says that its port is taken", async () => {
@@ -78,7 +80,10 @@ describe("a local service", () => {
     expect(token).toBe("a-token");
     for (const wrong of [undefined, "", "a-toke", "a-token2"]) {
       const refusal = await refusalOf(connectTo(baseUrl, wrong).listSandboxes({}));
-      expect(refusal).toMatchObject({ code: Code.Unauthenticated, message: expect.stringContaining("authorization") });
+      expect(refusal).toMatchObject({
+        code: Code.Unauthenticated,
+        message: expect.stringContaining("authorization"),
+      });
     }
     expect((await connectTo(baseUrl, "a-token").listSandboxes({})).sandboxes).toEqual([]);
     expect(await connectStatus(baseUrl)).toBe(401);
@@ -90,7 +95,12 @@ describe("a local service", () => {
     const before = process.env["TMPDIR"];
     process.env["TMPDIR"] = services[0]?.folder ?? "";
     try {
-      expect(await findLocalServices()).toContainEqual({ baseUrl, token, pid: child.pid, label: "run 7f3k2" });
+      expect(await findLocalServices()).toContainEqual({
+        baseUrl,
+        token,
+        pid: child.pid,
+        label: "run 7f3k2",
+      });
     } finally {
       if (before === undefined) delete process.env["TMPDIR"];
       else process.env["TMPDIR"] = before;
@@ -112,7 +122,11 @@ describe("a local service", () => {
     for (let count = 0; count < 3; count += 1) {
       const sandboxId = await createRunning(service.client);
       const env = { LOCAL_SERVICE_TEST: "close" };
-      await service.client.exec({ sandboxId, env, command: ["/bin/sh", "-c", "setsid sleep 600 & setsid sh -c 'sleep 600; true' &"] });
+      await service.client.exec({
+        sandboxId,
+        env,
+        command: ["/bin/sh", "-c", "setsid sleep 600 & setsid sh -c 'sleep 600; true' &"],
+      });
     }
     await eventually(() => markedProcesses("LOCAL_SERVICE_TEST=close").length >= 6);
     services.splice(0);
@@ -123,21 +137,25 @@ describe("a local service", () => {
   test("tells once that an image runs on the host's programs, and never of the default", async () => {
     const service = await start();
     await createRunning(service.client);
-    for (let count = 0; count < 2; count += 1) await createRunning(service.client, specOf({ image: "node:22" }));
+    for (let count = 0; count < 2; count += 1)
+      await createRunning(service.client, specOf({ image: "node:22" }));
     const notices = await service.notices();
     expect(notices.map(({ code }) => code)).toEqual(["image_not_mapped"]);
     expect(notices[0]?.message).toContain("node:22");
   });
 
-  test.runIf(process.getuid?.() === 0)("gives root up, and says so when it was told not to", async () => {
-    const dropped = await start();
-    const { pid } = dropped.process;
-    expect(readFileSync(`/proc/${pid}/status`, "utf8")).not.toMatch(/^Uid:\s+0\s/m);
-    expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^Groups:\s*$/m);
-    const kept = await start({ keepRoot: true });
-    expect(readFileSync(`/proc/${kept.process.pid}/status`, "utf8")).toMatch(/^Uid:\s+0\s/m);
-    expect((await kept.notices()).map(({ code }) => code)).toEqual(["root_kept"]);
-  });
+  test.runIf(process.getuid?.() === 0)(
+    "gives root up, and says so when it was told not to",
+    async () => {
+      const dropped = await start();
+      const { pid } = dropped.process;
+      expect(readFileSync(`/proc/${pid}/status`, "utf8")).not.toMatch(/^Uid:\s+0\s/m);
+      expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^Groups:\s*$/m);
+      const kept = await start({ keepRoot: true });
+      expect(readFileSync(`/proc/${kept.process.pid}/status`, "utf8")).toMatch(/^Uid:\s+0\s/m);
+      expect((await kept.notices()).map(({ code }) => code)).toEqual(["root_kept"]);
+    },
+  );
 });
 
 /** HTTP status of a Connect call without a token. */

@@ -7,7 +7,11 @@ import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
 import { LocalServiceError } from "./error.ts";
-import { listenOnLoopback, loopbackAddress, type LoopbackListener } from "./listener/listen-on-loopback.ts";
+import {
+  listenOnLoopback,
+  loopbackAddress,
+  type LoopbackListener,
+} from "./listener/listen-on-loopback.ts";
 import type { NoticeListener } from "./notice.ts";
 import { become } from "./privileges/become.ts";
 import { sandboxService } from "./service/sandbox-service.ts";
@@ -17,7 +21,12 @@ import { removeLeftovers } from "./state-folder/leftovers.ts";
 import { openWorkplace, type Workplace } from "./workplace.ts";
 
 const DEFAULT_CLOSE_SECONDS = 20;
-const ENGINES = ["auto", "bubblewrap", "process", "docker"] as const satisfies readonly EngineChoice[];
+const ENGINES = [
+  "auto",
+  "bubblewrap",
+  "process",
+  "docker",
+] as const satisfies readonly EngineChoice[];
 
 export interface LocalServiceOptions {
   /** Loopback only; anything else is refused. Default `127.0.0.1`. */
@@ -57,7 +66,9 @@ export interface LocalService {
 
 const OptionsSchema = v.object({
   port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))),
-  token: v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces"))),
+  token: v.optional(
+    v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")),
+  ),
   engine: v.optional(v.picklist(ENGINES, `must be one of ${ENGINES.join(", ")}`)),
   maxSandboxes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   images: v.optional(v.record(v.string(), v.string())),
@@ -79,7 +90,8 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
   const onNotice = options.onNotice ?? (() => {});
   const keepRoot = options.keepRoot ?? false;
   if (keepRoot && process.getuid?.() === 0) {
-    const message = "the local service stays root (keepRoot): root of a sandbox is root of this machine on every file it can see.";
+    const message =
+      "the local service stays root (keepRoot): root of a sandbox is root of this machine on every file it can see.";
     onNotice({ code: "root_kept", message });
   }
   const [tools] = await Promise.all([findHostTools(), removeLeftovers(onNotice)]);
@@ -126,7 +138,12 @@ async function serve(
     },
   });
   const { baseUrl, token } = listener;
-  const access = { baseUrl, token, pid: process.pid, ...(options.label !== undefined && { label: options.label }) };
+  const access = {
+    baseUrl,
+    token,
+    pid: process.pid,
+    ...(options.label !== undefined && { label: options.label }),
+  };
   let door: { close(): void };
   try {
     door = await serveAccess(workplace.folder, access);
@@ -157,10 +174,15 @@ interface Parts {
 }
 
 /** Every step is taken whatever became of the one before; the first error is the one to know. */
-async function closeAll({ sandboxes, engine, listener, door, workplace }: Parts, timeoutSeconds: number): Promise<void> {
+async function closeAll(
+  { sandboxes, engine, listener, door, workplace }: Parts,
+  timeoutSeconds: number,
+): Promise<void> {
   const errors: unknown[] = [];
   const attempt = (step: () => Promise<void> | void): Promise<void> =>
-    Promise.resolve().then(step).catch((error: unknown) => void errors.push(error));
+    Promise.resolve()
+      .then(step)
+      .catch((error: unknown) => void errors.push(error));
   await attempt(() => door.close());
   await attempt(() => sandboxes.close(timeoutSeconds));
   await attempt(() => listener.close());
@@ -174,11 +196,20 @@ function checkOptions(options: LocalServiceOptions): void {
   if (!parsed.success) {
     const [issue] = parsed.issues;
     const path = v.getDotPath(issue) ?? "options";
-    throw new LocalServiceError("local_option_invalid", `local service: option ${path} is wrong: ${issue.message}`);
+    throw new LocalServiceError(
+      "local_option_invalid",
+      `local service: option ${path} is wrong: ${issue.message}`,
+    );
   }
   loopbackAddress(options.host);
   for (const [image, root] of Object.entries(options.images ?? {})) {
-    if (root.startsWith("/") && existsSync(root) && statSync(root).isDirectory() && existsSync(`${root}/usr`)) continue;
+    if (
+      root.startsWith("/") &&
+      existsSync(root) &&
+      statSync(root).isDirectory() &&
+      existsSync(`${root}/usr`)
+    )
+      continue;
     throw new LocalServiceError(
       "local_option_invalid",
       `local service: option images[${JSON.stringify(image)}] must be the absolute path of an unpacked image ` +

@@ -8,7 +8,10 @@ const notices: LocalNotice[] = [];
 
 async function answer(engine: ProbedEngine): Promise<EngineProbe> {
   try {
-    const service = await startLocalService({ engine, onNotice: (notice) => void notices.push(notice) });
+    const service = await startLocalService({
+      engine,
+      onNotice: (notice) => void notices.push(notice),
+    });
     await service.close();
     return { works: true, engine: service.engine, notices };
   } catch (error) {
@@ -19,5 +22,7 @@ async function answer(engine: ProbedEngine): Promise<EngineProbe> {
 }
 
 process.once("message", (engine: ProbedEngine) => {
-  void answer(engine).then((probe) => process.send?.(probe, undefined, undefined, () => process.disconnect()));
+  void answer(engine).then((probe) =>
+    process.send?.(probe, undefined, undefined, () => process.disconnect()),
+  );
 });

@@ -43,7 +43,10 @@ function prepare(request: HelperSetup): void {
   const failedMounts: FailedMount[] = [];
   for (const { source, target } of request.mounts) {
     try {
-      execFileSync("mount", ["--bind", source, target], { stdio: ["ignore", "ignore", "pipe"], timeout: 5000 });
+      execFileSync("mount", ["--bind", source, target], {
+        stdio: ["ignore", "ignore", "pipe"],
+        timeout: 5000,
+      });
     } catch (error) {
       failedMounts.push({ source, reason: reasonOf(error) });
     }
@@ -62,7 +65,9 @@ function connectInput(id: number): Promise<Socket> {
     const socket = connect(setup?.inputSocket ?? "");
     socket.pause();
     socket.once("error", reject);
-    socket.once("connect", () => socket.write(`${id}\n`, (error) => (error ? reject(error) : resolve(socket))));
+    socket.once("connect", () =>
+      socket.write(`${id}\n`, (error) => (error ? reject(error) : resolve(socket))),
+    );
   });
 }
 
@@ -80,7 +85,12 @@ async function run(request: SpawnRequest): Promise<void> {
       // Its own process group, so that a kill reaches what it started too.
       detached: true,
     });
-    watch(request.id, child, () => -(child.pid ?? 0), () => "");
+    watch(
+      request.id,
+      child,
+      () => -(child.pid ?? 0),
+      () => "",
+    );
     if (child.pid !== undefined) answer({ type: "spawned", id: request.id, pid: child.pid });
   } catch (error) {
     answer({ type: "failed", id: request.id, reason: reasonOf(error) });
@@ -104,7 +114,12 @@ function hold(request: HoldRequest): void {
     stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
   });
   // Before it is ready the outer process is all there is to kill.
-  watch(request.id, child, () => innerPid ?? child.pid ?? 0, () => stderrTail);
+  watch(
+    request.id,
+    child,
+    () => innerPid ?? child.pid ?? 0,
+    () => stderrTail,
+  );
   const report = (): void => {
     if (echoed && innerPid !== undefined) answer({ type: "held", id: request.id, innerPid });
   };
@@ -133,7 +148,12 @@ function hold(request: HoldRequest): void {
   });
 }
 
-function watch(id: number, child: ChildProcess, target: () => number, stderrTail: () => string): void {
+function watch(
+  id: number,
+  child: ChildProcess,
+  target: () => number,
+  stderrTail: () => string,
+): void {
   running.set(id, { child, target });
   child.once("error", (error) => {
     if (child.pid !== undefined) return;

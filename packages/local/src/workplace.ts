@@ -30,13 +30,19 @@ export interface Workplace {
 }
 
 /** Must be called while this process is still whoever started it. */
-export async function openWorkplace({ keepRoot, tools, label, onNotice }: WorkplaceOptions): Promise<Workplace> {
+export async function openWorkplace({
+  keepRoot,
+  tools,
+  label,
+  onNotice,
+}: WorkplaceOptions): Promise<Workplace> {
   const identity = keepRoot ? undefined : unusedIdentity();
   const folder = makeStateFolder(identity, label);
   try {
     // Below somebody's 0700 home the new account could not reach them: the helper binds them
     // elsewhere, in a mount namespace of its own, while it is root. Nothing is copied or left.
-    const hidden = identity === undefined ? [] : tools.filter((tool) => !isReachableByOthers(tool.prefix));
+    const hidden =
+      identity === undefined ? [] : tools.filter((tool) => !isReachableByOthers(tool.prefix));
     const boundAt = (tool: HostTool): string => join(folder, "tools", tool.name);
     for (const path of [join(folder, "tools"), ...hidden.map(boundAt)]) {
       mkdirSync(path, { mode: 0o755 });

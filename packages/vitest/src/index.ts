@@ -1,6 +1,5 @@
 import { expect } from "vitest";
 import { matchers } from "./matchers.ts";
-import type {} from "./matcher-types.ts";
 import type {} from "./types.ts";
 
 // Also where no plugin runs the setup file: a matcher must never be missing beside its type.

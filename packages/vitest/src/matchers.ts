@@ -10,6 +10,23 @@ const SHOWN_CHARACTERS = 2000;
 /** Text that must be part of what was printed, or a pattern that must match it. */
 export type Printed = string | RegExp;
 
+declare global {
+  // Vitest's own `Matchers` and `Assertion` have other type parameters in each major version, and a
+  // declaration must repeat them exactly. What they are all built on has none.
+  namespace Chai {
+    interface Assertion {
+      /** The command ended with exit code 0. */
+      toSucceed(): void;
+      /** The command ended with that exit code; 128 + n when signal n ended it. */
+      toExitWith(exitCode: number): void;
+      /** The command printed that text or something that matches the pattern, on either stream. */
+      toPrint(expected: Printed): void;
+      /** The sandbox has that file, with that content (or content that matches) where one is given. */
+      toHaveFile(path: string, content?: Printed): Promise<void>;
+    }
+  }
+}
+
 export const matchers = {
   /** The command ended with exit code 0. */
   toSucceed(received: unknown): MatcherResult {
@@ -91,5 +108,5 @@ function sandboxOf(received: unknown): Sandbox {
 }
 
 function isMissingFile(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "file_not_found";
+  return error instanceof Error && "reason" in error && error.reason === "CWSANDBOX_FILE_NOT_FOUND";
 }

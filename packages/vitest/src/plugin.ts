@@ -21,8 +21,8 @@ export function tidybox(options: TidyboxOptions = {}): Plugin {
     name: "tidybox",
     configureVitest({ vitest, project }) {
       const { config } = project;
-      config.setupFiles.push(beside("setup.js"));
-      config.globalSetup = [...asArray(config.globalSetup), beside("global-setup.js")];
+      config.setupFiles.push(beside("../setup.mts"));
+      config.globalSetup = [...asArray(config.globalSetup), beside("./global-setup.js")];
       const run = beginRun(vitest, config.root, options);
       vitest.onClose(async () => {
         // Nobody ran a global teardown: `vitest list`, or a start-up that failed elsewhere.
@@ -34,7 +34,7 @@ export function tidybox(options: TidyboxOptions = {}): Plugin {
   };
 }
 
-/** Built beside this file, and loaded by Vitest from there. */
+/** A path from this file, as it is built, for Vitest to load. */
 function beside(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
 }

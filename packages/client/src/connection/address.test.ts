@@ -27,6 +27,14 @@ test("names what holds an unusable address, and shows no password of it", () => 
 });
 
 test("knows this machine", () => {
-  expect(["http://127.0.0.1:1", "http://127.8.8.8:1", "http://localhost", "http://[::1]:1"].every(isLoopback)).toBe(true);
-  expect(["https://api.cwsandbox.com", "http://10.0.0.1", "http://localhost.example.com"].some(isLoopback)).toBe(false);
+  expect(
+    ["http://127.0.0.1:1", "http://127.8.8.8:1", "http://localhost", "http://[::1]:1"].every(
+      isLoopback,
+    ),
+  ).toBe(true);
+  expect(
+    ["https://api.cwsandbox.com", "http://10.0.0.1", "http://localhost.example.com"].some(
+      isLoopback,
+    ),
+  ).toBe(false);
 });

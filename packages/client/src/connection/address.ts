@@ -23,7 +23,13 @@ export function resolveBaseUrl(option: string | undefined): string {
     });
   }
   const { username, password, pathname, search, hash } = url;
-  if (username !== "" || password !== "" || pathname.replaceAll("/", "") !== "" || search !== "" || hash !== "") {
+  if (
+    username !== "" ||
+    password !== "" ||
+    pathname.replaceAll("/", "") !== "" ||
+    search !== "" ||
+    hash !== ""
+  ) {
     throw new ConfigurationError({
       message: `${source} must be scheme, host and port only: ${JSON.stringify(withoutCredentials(text))}.`,
       advice: `Use ${url.origin}; credentials go to CWSANDBOX_API_KEY.`,

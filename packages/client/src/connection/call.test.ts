@@ -14,12 +14,18 @@ test("tries again what passes by itself, and obeys the service's hint", async ()
     getSandbox: () => {
       calls += 1;
       if (calls === 1) throw refusal(Code.Unavailable);
-      if (calls === 2) throw refusal(Code.FailedPrecondition, ErrorReason.BACKEND_UNAVAILABLE, { retryNanos: 1e6 });
-      if (calls === 3) throw refusal(Code.ResourceExhausted, ErrorReason.RUNNER_OVERLOADED, { retryNanos: 1e6 });
+      if (calls === 2)
+        throw refusal(Code.FailedPrecondition, ErrorReason.BACKEND_UNAVAILABLE, {
+          retryNanos: 1e6,
+        });
+      if (calls === 3)
+        throw refusal(Code.ResourceExhausted, ErrorReason.RUNNER_OVERLOADED, { retryNanos: 1e6 });
       return sandboxRecord(State.RUNNING);
     },
   });
-  await expect(getSandbox(service.connection, "sb-1")).resolves.toMatchObject({ sandboxId: "sb-1" });
+  await expect(getSandbox(service.connection, "sb-1")).resolves.toMatchObject({
+    sandboxId: "sb-1",
+  });
   expect(calls).toBe(4);
 });
 
@@ -32,7 +38,9 @@ test("tries again when the connection breaks under a call", async () => {
       return sandboxRecord(State.RUNNING);
     },
   });
-  await expect(getSandbox(service.connection, "sb-1")).resolves.toMatchObject({ sandboxId: "sb-1" });
+  await expect(getSandbox(service.connection, "sb-1")).resolves.toMatchObject({
+    sandboxId: "sb-1",
+  });
   expect(calls).toBe(2);
 });
 
@@ -76,7 +84,9 @@ test("gives up soon where nobody listens, with the address and what to do", asyn
   using connection = new Connection({ baseUrl: `http://127.0.0.1:${port}`, apiKey: "k" });
   const failure = getSandbox(connection, "sb-1");
   await expect(failure).rejects.toThrow(UnavailableError);
-  await expect(failure).rejects.toThrow(`http://127.0.0.1:${port} cannot be reached (connection refused)`);
+  await expect(failure).rejects.toThrow(
+    `http://127.0.0.1:${port} cannot be reached (connection refused)`,
+  );
   await expect(failure).rejects.toThrow("tidybox serve");
 });
 
@@ -105,8 +115,11 @@ test("bounds each try, and sends the bound along", async () => {
     },
     { requestTimeoutSeconds: 0.2 },
   );
-  const hanging = call(service.connection, { action: "hang" }, { retry: "unsent" }, (client, options) =>
-    client.writeFile({}, options),
+  const hanging = call(
+    service.connection,
+    { action: "hang" },
+    { retry: "unsent" },
+    (client, options) => client.writeFile({}, options),
   );
   await expect(hanging).rejects.toThrow(TimeoutError);
   expect(limits).toHaveLength(1);

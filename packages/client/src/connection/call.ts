@@ -1,4 +1,4 @@
-import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
+import { type CallOptions, type Client, ConnectError } from "@connectrpc/connect";
 import {
   RETRY_BACKOFF_FACTOR,
   RETRY_BUDGET_SECONDS,
@@ -41,7 +41,10 @@ export interface CallRules {
   readonly onFailure?: ((error: TidyboxError, mayHaveBeenDone: boolean) => boolean) | undefined;
 }
 
-export type ServiceCall<T> = (client: Client<typeof SandboxService>, options: CallOptions) => Promise<T>;
+export type ServiceCall<T> = (
+  client: Client<typeof SandboxService>,
+  options: CallOptions,
+) => Promise<T>;
 
 /** Makes a call within its limits, again where that is safe and may help; errors come out as ours. */
 export async function call<T>(
@@ -71,7 +74,8 @@ export async function withRetries<T>(
 ): Promise<T> {
   const { signal } = rules;
   let firstFailureAt: number | undefined;
-  const hinted = (error: Error) => (error instanceof TidyboxError ? error.retryDelaySeconds : undefined);
+  const hinted = (error: Error) =>
+    error instanceof TidyboxError ? error.retryDelaySeconds : undefined;
   return pRetry(
     async () => {
       try {
@@ -100,7 +104,8 @@ export async function withRetries<T>(
         // A pause beyond the budget would only put the same answer off.
         if (!goOn || leftSeconds <= retryDelay / 1000 || !passes(error, rules)) return false;
         const hint = hinted(error);
-        if (hint !== undefined) await pause(Math.min(hint, leftSeconds, RETRY_HINT_CEILING_SECONDS), signal);
+        if (hint !== undefined)
+          await pause(Math.min(hint, leftSeconds, RETRY_HINT_CEILING_SECONDS), signal);
         return true;
       },
     },
@@ -116,15 +121,12 @@ function passes(error: TidyboxError, { retry, retryQuota = true }: CallRules): b
 }
 
 function budgetFor(error: TidyboxError, connection: Connection, rules: CallRules): number {
-  if (reachOf(error.cause) === "unsent" && (!connection.answered || isLoopback(connection.baseUrl))) {
+  if (
+    reachOf(error.cause) === "unsent" &&
+    (!connection.answered || isLoopback(connection.baseUrl))
+  ) {
     return FIRST_CONTACT_BUDGET_SECONDS;
   }
   if (error instanceof QuotaError) return rules.quotaBudgetSeconds ?? RETRY_BUDGET_SECONDS;
   return RETRY_BUDGET_SECONDS;
-}
-
-/** The gRPC code under an error of ours; undefined where no call was involved. */
-export function codeOf(error: unknown): Code | undefined {
-  const { cause } = error instanceof TidyboxError ? error : { cause: error };
-  return cause instanceof ConnectError ? cause.code : undefined;
 }

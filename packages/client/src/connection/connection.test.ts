@@ -22,9 +22,16 @@ test("sends the key with each call, and shows it nowhere", async () => {
   const { connection } = service;
   await getSandbox(connection, "sb-1");
   expect(seen).toEqual(["Bearer secret-key"]);
-  const shown = [inspect(connection, { depth: 9, showHidden: true }), JSON.stringify(connection), String(connection)];
+  const shown = [
+    inspect(connection, { depth: 9, showHidden: true }),
+    JSON.stringify(connection),
+    String(connection),
+  ];
   expect(shown.join("\n")).not.toContain("secret-key");
-  expect(JSON.parse(JSON.stringify(connection))).toEqual({ baseUrl: service.baseUrl, requestTimeoutSeconds: 30 });
+  expect(JSON.parse(JSON.stringify(connection))).toEqual({
+    baseUrl: service.baseUrl,
+    requestTimeoutSeconds: 30,
+  });
 });
 
 test("reads the environment when it is made", async () => {
@@ -52,21 +59,27 @@ test("refuses a missing or broken key before any call", () => {
   vi.stubEnv("CWSANDBOX_API_KEY", "se cret");
   expect(() => new Connection()).toThrow(ConfigurationError);
   expect(() => new Connection()).not.toThrow(/se cret/);
-  expect(() => new Connection({ apiKey: "k", requestTimeoutSeconds: 0 })).toThrow(/requestTimeoutSeconds/);
+  expect(() => new Connection({ apiKey: "k", requestTimeoutSeconds: 0 })).toThrow(
+    /requestTimeoutSeconds/,
+  );
 });
 
 test("fails calls after its close, with a name", async () => {
   await using service = await startFaultService({ getSandbox: () => sandboxRecord(State.RUNNING) });
   service.connection.close();
   service.connection.close();
-  await expect(getSandbox(service.connection, "sb-1")).rejects.toMatchObject({ code: "connection_closed" });
+  await expect(getSandbox(service.connection, "sb-1")).rejects.toMatchObject({
+    code: "connection_closed",
+  });
 });
 
 test("connects again after a loss", async () => {
   await using service = await startFaultService({ getSandbox: () => sandboxRecord(State.RUNNING) });
   await getSandbox(service.connection, "sb-1");
   service.cut();
-  await expect(getSandbox(service.connection, "sb-1")).resolves.toMatchObject({ sandboxId: "sb-1" });
+  await expect(getSandbox(service.connection, "sb-1")).resolves.toMatchObject({
+    sandboxId: "sb-1",
+  });
 });
 
 /** Runs a script in a Node process of its own, on the built package; resolves to its exit status. */

@@ -15,11 +15,18 @@ export function openSocket(authority: URL, { unref }: SocketOptions): Socket {
   const host = authority.hostname.replace(/^\[|\]$/g, "");
   const port = authority.port === "" ? (secure ? 443 : 80) : Number(authority.port);
   const socket = secure
-    ? connectTls({ host, port, ALPNProtocols: ["h2"], ...(isIP(host) === 0 ? { servername: host } : {}) })
+    ? connectTls({
+        host,
+        port,
+        ALPNProtocols: ["h2"],
+        ...(isIP(host) === 0 ? { servername: host } : {}),
+      })
     : connectPlain({ host, port });
   socket.setNoDelay(true);
   const timer = setTimeout(() => {
-    const error = new Error(`no connection to ${authority.host} within ${CONNECT_TIMEOUT_MS / 1000} s`);
+    const error = new Error(
+      `no connection to ${authority.host} within ${CONNECT_TIMEOUT_MS / 1000} s`,
+    );
     socket.destroy(Object.assign(error, { code: "ERR_TIDYBOX_CONNECT_TIMEOUT" }));
   }, CONNECT_TIMEOUT_MS);
   timer.unref();

@@ -1,4 +1,5 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
+import type * as ConnectNode from "@connectrpc/connect-node";
 import type { Socket } from "node:net";
 import { AUTHORIZATION_METADATA, MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { openSocket } from "./socket.ts";
@@ -75,15 +76,13 @@ export class ServiceTransport implements Transport {
   }
 }
 
-type ConnectNode = typeof import("@connectrpc/connect-node");
-
-let connectNode: Promise<ConnectNode> | undefined;
+let connectNode: Promise<typeof ConnectNode> | undefined;
 
 /**
  * Loads what calls need, now and not with the first of them: for a process that is about to give up
  * the right to read its own installation.
  */
-export function preloadWire(): Promise<ConnectNode> {
+export function preloadWire(): Promise<typeof ConnectNode> {
   connectNode ??= import("@connectrpc/connect-node");
   return connectNode;
 }

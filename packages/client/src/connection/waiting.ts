@@ -66,7 +66,10 @@ export class Deadline implements Disposable {
         this.#controller.abort(onExpiry());
       }, timerDelayMs(seconds));
     }
-    this.signal = signal === undefined ? this.#controller.signal : AbortSignal.any([signal, this.#controller.signal]);
+    this.signal =
+      signal === undefined
+        ? this.#controller.signal
+        : AbortSignal.any([signal, this.#controller.signal]);
   }
 
   get expired(): boolean {

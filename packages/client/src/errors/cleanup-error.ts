@@ -37,7 +37,8 @@ export function adviceFor(failures: readonly Pick<CleanupFailure, "tags">[]): st
   const [first, ...rest] = failures.map(({ tags }) => tags);
   const common = (first ?? []).filter((tag) => rest.every((tags) => tags.includes(tag)));
   const run = common.find((tag) => tag.startsWith(RUN_TAG_PREFIX));
-  if (run !== undefined) return `Stop them with \`npx tidybox reap --run ${run.slice(RUN_TAG_PREFIX.length)}\`.`;
+  if (run !== undefined)
+    return `Stop them with \`npx tidybox reap --run ${run.slice(RUN_TAG_PREFIX.length)}\`.`;
   if (common.length === 0) {
     return "They end at their maximum lifetime at the latest; `Sandbox.delete(id)` ends one now.";
   }

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
 
 /**
@@ -76,9 +77,12 @@ function isTlsCode(code: string): boolean {
   );
 }
 
+/** Not by `instanceof`: under Jest, Node's own errors are of another realm than this code. */
 function causes(error: unknown): readonly Error[] {
   const chain: Error[] = [];
-  for (let each = error; each instanceof Error && !chain.includes(each); each = each.cause) chain.push(each);
+  for (let each = error; types.isNativeError(each) && !chain.includes(each); each = each.cause) {
+    chain.push(each);
+  }
   return chain;
 }
 

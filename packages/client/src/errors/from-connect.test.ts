@@ -6,7 +6,13 @@ import { call } from "../connection/call.ts";
 import { refusal, sandboxRecord, startFaultService } from "../testing/fault-service.ts";
 import { CommandTimeoutError } from "./command-errors.ts";
 import { toTidyboxError } from "./from-connect.ts";
-import { AuthenticationError, NotFoundError, QuotaError, TimeoutError, UnavailableError } from "./request-errors.ts";
+import {
+  AuthenticationError,
+  NotFoundError,
+  QuotaError,
+  TimeoutError,
+  UnavailableError,
+} from "./request-errors.ts";
 import { FileError, SandboxClosedError } from "./sandbox-errors.ts";
 import { TidyboxError } from "./tidybox-error.ts";
 
@@ -48,7 +54,10 @@ describe("a reason of the service wins over the code", () => {
 
 test("somebody else's reason is shown, and the code decides", async () => {
   const error = await received(
-    refusal(Code.ResourceExhausted, ErrorReason.SANDBOX_NOT_FOUND, { domain: "proxy.example.com", retryNanos: 5e8 }),
+    refusal(Code.ResourceExhausted, ErrorReason.SANDBOX_NOT_FOUND, {
+      domain: "proxy.example.com",
+      retryNanos: 5e8,
+    }),
   );
   expect(error).toBeInstanceOf(QuotaError);
   expect(error).toMatchObject({ reason: ErrorReason.SANDBOX_NOT_FOUND, retryDelaySeconds: 0.5 });
@@ -66,11 +75,15 @@ test.for([
 
 test("says which field the service refused", async () => {
   const error = refusal(Code.InvalidArgument);
-  const value = create(BadRequestSchema, { fieldViolations: [{ field: "spec.tags", description: "too long" }] });
+  const value = create(BadRequestSchema, {
+    fieldViolations: [{ field: "spec.tags", description: "too long" }],
+  });
   error.details.push({ desc: BadRequestSchema, value });
   const seen = await received(error);
   expect(seen.code).toBe("service_error");
-  expect(seen.message).toContain("Could not look (sandbox sb-9): refused by the test; spec.tags: too long");
+  expect(seen.message).toContain(
+    "Could not look (sandbox sb-9): refused by the test; spec.tags: too long",
+  );
 });
 
 test("leaves errors of ours alone, and wraps what is no call", () => {

@@ -38,7 +38,11 @@ export function toTidyboxError(error: unknown, context: CallContext): TidyboxErr
   if (error instanceof TidyboxError) return error;
   if (!(error instanceof ConnectError)) {
     const text = error instanceof Error ? error.message : String(error);
-    return new TidyboxError({ code: "internal_error", message: `Could not ${context.action}: ${text}`, cause: error });
+    return new TidyboxError({
+      code: "internal_error",
+      message: `Could not ${context.action}: ${text}`,
+      cause: error,
+    });
   }
   const details = detailsOf(error);
   const options: Omit<TidyboxErrorOptions, "code"> = {
@@ -64,7 +68,9 @@ interface Details {
 /** The first detail of each kind with content wins. */
 function detailsOf(error: ConnectError): Details {
   const info = error.findDetails(ErrorInfoSchema).find(({ reason }) => reason !== "");
-  const delay = error.findDetails(RetryInfoSchema).find(({ retryDelay }) => retryDelay !== undefined)?.retryDelay;
+  const delay = error
+    .findDetails(RetryInfoSchema)
+    .find(({ retryDelay }) => retryDelay !== undefined)?.retryDelay;
   const seconds = delay === undefined ? 0 : Number(delay.seconds) + delay.nanos / 1e9;
   return {
     reason: info?.reason,
@@ -78,7 +84,11 @@ function detailsOf(error: ConnectError): Details {
   };
 }
 
-function messageOf(error: ConnectError, context: CallContext, violations: readonly string[]): string {
+function messageOf(
+  error: ConnectError,
+  context: CallContext,
+  violations: readonly string[],
+): string {
   const where = context.sandboxId === undefined ? "" : ` (sandbox ${context.sandboxId})`;
   const said = [error.rawMessage, ...violations].filter((text) => text !== "").join("; ");
   return `Could not ${context.action}${where}: ${said === "" ? Code[error.code] : said}`;
@@ -112,7 +122,10 @@ function fromReason(
     case ErrorReason.FSS_BACKEND_THROTTLED:
     case ErrorReason.FSS_INFLIGHT_LIMIT:
     case ErrorReason.FSS_BUCKET_PROVISIONING:
-      return new UnavailableError({ ...options, advice: "The service says that this passes: try again later." });
+      return new UnavailableError({
+        ...options,
+        advice: "The service says that this passes: try again later.",
+      });
     default:
       return undefined;
   }
@@ -143,7 +156,8 @@ function fromCode(
     case Code.ResourceExhausted:
       return new QuotaError({
         ...options,
-        advice: "A quota or rate of the account is used up: run fewer sandboxes at once, or stop those that are left over.",
+        advice:
+          "A quota or rate of the account is used up: run fewer sandboxes at once, or stop those that are left over.",
       });
     case Code.DeadlineExceeded:
       return new TimeoutError({
@@ -169,10 +183,10 @@ function fromCode(
 }
 
 function adviceForAddress(address: string, tls: boolean): string {
-  if (tls) return "Check the certificate of that address, and NODE_EXTRA_CA_CERTS if it is your own.";
+  if (tls)
+    return "Check the certificate of that address, and NODE_EXTRA_CA_CERTS if it is your own.";
   if (isLoopback(address)) {
     return "If it should be the local service: is `npx tidybox serve` still running, and is CWSANDBOX_BASE_URL its current address?";
   }
   return "Check the network, and the address in option baseUrl or CWSANDBOX_BASE_URL.";
 }
-

@@ -52,7 +52,11 @@ export class TidyboxError extends Error {
     this.retryDelaySeconds = options.retryDelaySeconds;
     this.advice = advice;
     // On the prototype's side of things: no enumerable noise when a reporter prints the error.
-    Object.defineProperty(this, "name", { value: new.target.name, configurable: true, writable: true });
+    Object.defineProperty(this, "name", {
+      value: new.target.name,
+      configurable: true,
+      writable: true,
+    });
     Object.defineProperty(this, KINDS, { value: kindsOf(new.target) });
   }
 

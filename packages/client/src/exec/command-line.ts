@@ -2,7 +2,10 @@
  * The wire has no working directory, so a shell changes to it first. Directory and words are
  * arguments of the script, never part of it: there is nothing to quote.
  */
-export function inDirectory(command: readonly string[], cwd: string | undefined): readonly string[] {
+export function inDirectory(
+  command: readonly string[],
+  cwd: string | undefined,
+): readonly string[] {
   if (cwd === undefined) return command;
   return ["/bin/sh", "-c", 'cd -- "$1" && shift && exec "$@"', "sh", cwd, ...command];
 }

@@ -33,7 +33,7 @@ test("gives words to the program as they are", async () => {
 });
 
 test("runs in a directory with any name, and says when there is none", async () => {
-  const directory = "/tmp/it's a \"dir\" $x";
+  const directory = '/tmp/it\'s a "dir" $x';
   await sandbox.exec(["mkdir", "-p", directory], { check: true });
   expect((await sandbox.exec(["pwd"], { cwd: directory })).stdout).toBe(`${directory}\n`);
   const { exitCode, stderr } = await sandbox.exec(["pwd"], { cwd: "/no/such" });
@@ -42,7 +42,9 @@ test("runs in a directory with any name, and says when there is none", async () 
 });
 
 test("sets variables for one command", async () => {
-  expect((await sandbox.exec(["sh", "-c", 'echo "$V"'], { env: { V: "x y" } })).stdout).toBe("x y\n");
+  expect((await sandbox.exec(["sh", "-c", 'echo "$V"'], { env: { V: "x y" } })).stdout).toBe(
+    "x y\n",
+  );
   expect((await sandbox.exec(["sh", "-c", 'echo "$V"'])).stdout).toBe("\n");
 });
 
@@ -56,12 +58,16 @@ test("feeds input of many frames, empty input, and none", async () => {
 });
 
 test("input that nobody reads does not hang the command", async () => {
-  const { exitCode } = await sandbox.exec(["sh", "-c", "exit 5"], { input: new Uint8Array(8_000_000) });
+  const { exitCode } = await sandbox.exec(["sh", "-c", "exit 5"], {
+    input: new Uint8Array(8_000_000),
+  });
   expect(exitCode).toBe(5);
 });
 
 test("keeps no more than asked of each stream, and counts all of it", async () => {
-  const result = await sandbox.exec(["sh", "-c", "head -c 300000 /dev/zero; printf err >&2"], { maxOutputBytes: 1000 });
+  const result = await sandbox.exec(["sh", "-c", "head -c 300000 /dev/zero; printf err >&2"], {
+    maxOutputBytes: 1000,
+  });
   expect(result.stdoutBytes).toHaveLength(1000);
   expect(result).toMatchObject({
     stdoutBytesProduced: 300_000,
@@ -75,7 +81,11 @@ test("keeps no more than asked of each stream, and counts all of it", async () =
 test("a command that takes too long is an error with what it had printed", async () => {
   const exec = sandbox.exec(["sh", "-c", "echo before; sleep 60"], { timeoutSeconds: 1 });
   await expect(exec).rejects.toThrow(CommandTimeoutError);
-  await expect(exec).rejects.toMatchObject({ code: "command_timeout", sandboxId: sandbox.id, result: { stdout: "before\n" } });
+  await expect(exec).rejects.toMatchObject({
+    code: "command_timeout",
+    sandboxId: sandbox.id,
+    result: { stdout: "before\n" },
+  });
 });
 
 test("check turns another status than 0 into an error", async () => {
@@ -107,7 +117,9 @@ test("whoever observes is told of every end", async () => {
   const stop = observeCommands(observed, (command) => seen.push(command));
   await observed.exec(["echo", "one"]);
   await observed.exec(["sh", "-c", "exit 1"], { check: true }).catch(() => {});
-  const failure = await observed.exec(["sleep", "60"], { timeoutSeconds: 0.2 }).catch((error: unknown) => error);
+  const failure = await observed
+    .exec(["sleep", "60"], { timeoutSeconds: 0.2 })
+    .catch((error: unknown) => error);
   stop();
   await observed.exec(["echo", "unseen"]);
   expect(seen.map(({ command, result, error }) => [command[0], result?.exitCode, error])).toEqual([
@@ -122,7 +134,9 @@ test("a closed handle cancels what is under way and refuses the rest; the sandbo
   const started = handle.exec(["sleep", "60"]);
   closeHandle(handle, "the test has ended");
   await expect(started).rejects.toThrow(SandboxClosedError);
-  await expect(handle.exec(["true"])).rejects.toThrow(`Sandbox ${sandbox.id} is closed: the test has ended.`);
+  await expect(handle.exec(["true"])).rejects.toThrow(
+    `Sandbox ${sandbox.id} is closed: the test has ended.`,
+  );
   await expect(handle.readFile("/etc/hosts")).rejects.toThrow(SandboxClosedError);
   await expect(handle.writeFile("/tmp/a", "")).rejects.toThrow(SandboxClosedError);
   await expect(handle.status()).rejects.toThrow(SandboxClosedError);

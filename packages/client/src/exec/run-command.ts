@@ -26,7 +26,8 @@ export async function runCommand(
     if (options.check === true && result.exitCode !== 0) throw failedError(handle.id, result);
     return result;
   } catch (error) {
-    if (!(error instanceof CommandFailedError)) handle.noteCommand({ command, result: undefined, error });
+    if (!(error instanceof CommandFailedError))
+      handle.noteCommand({ command, result: undefined, error });
     throw error;
   }
 }
@@ -38,7 +39,10 @@ async function collect(
 ): Promise<ExecResult> {
   handle.throwIfUnusable();
   options.signal?.throwIfAborted();
-  const { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS, maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
+  const {
+    timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS,
+    maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES,
+  } = options;
   const stdout = new OutputBuffer(maxOutputBytes);
   const stderr = new OutputBuffer(maxOutputBytes);
   const startedAt = performance.now();
@@ -64,7 +68,8 @@ async function collect(
       action: `run ${showCommand(command)}`,
       command: inDirectory(command, options.cwd),
       env: options.env,
-      input: typeof options.input === "string" ? new TextEncoder().encode(options.input) : options.input,
+      input:
+        typeof options.input === "string" ? new TextEncoder().encode(options.input) : options.input,
       signal: deadline.signal,
     },
     { stdout: (data) => stdout.write(data), stderr: (data) => stderr.write(data) },
@@ -83,7 +88,11 @@ function checkOptions(command: readonly string[], options: ExecOptions): void {
   }
 }
 
-function timeoutError(sandboxId: string, timeoutSeconds: number, result: PartialExecResult): CommandTimeoutError {
+function timeoutError(
+  sandboxId: string,
+  timeoutSeconds: number,
+  result: PartialExecResult,
+): CommandTimeoutError {
   return new CommandTimeoutError({
     message: `Command timed out after ${timeoutSeconds} s in sandbox ${sandboxId}: ${showCommand(result.command)}${tailOf(result)}`,
     advice: "Raise timeoutSeconds if it needs longer; what it printed is in the error's result.",

@@ -7,7 +7,9 @@ import { startFaultService } from "../testing/fault-service.ts";
 const ready = { message: { case: "ready", value: {} } } as const;
 const exit = { message: { case: "exit", value: { exitCode: 0 } } } as const;
 const output = (text: string, stream: ExecStreamOutput_Stream) =>
-  ({ message: { case: "output", value: { stream, data: new TextEncoder().encode(text) } } }) as const;
+  ({
+    message: { case: "output", value: { stream, data: new TextEncoder().encode(text) } },
+  }) as const;
 
 test("a command whose connection breaks is never run again", async () => {
   let calls = 0;
@@ -45,7 +47,10 @@ test("holds input back until the service is ready, then closes it", async () => 
       const messages = requests[Symbol.asyncIterator]();
       seen.push((await messages.next()).value.message.case);
       const early = messages.next();
-      const first = await Promise.race([early.then(() => "input"), new Promise((resolve) => setTimeout(resolve, 50, "nothing"))]);
+      const first = await Promise.race([
+        early.then(() => "input"),
+        new Promise((resolve) => setTimeout(resolve, 50, "nothing")),
+      ]);
       seen.push(`${String(first)} before ready`);
       yield ready;
       for (let next = await early; next.done !== true; next = await messages.next()) {
@@ -77,18 +82,26 @@ test("an end without a status is an error, not a success", async () => {
       yield ready;
     },
   });
-  await expect(attachSandbox(service.connection, "sb-1").exec(["true"])).rejects.toMatchObject({ code: "stream_broken" });
+  await expect(attachSandbox(service.connection, "sb-1").exec(["true"])).rejects.toMatchObject({
+    code: "stream_broken",
+  });
 });
 
 test("an error inside the stream keeps its code", async () => {
   await using service = await startFaultService({
     async *streamExec() {
       yield ready;
-      yield { message: { case: "error", value: { message: "lost 3 bytes", code: "STREAM_TRUNCATED" } } };
+      yield {
+        message: { case: "error", value: { message: "lost 3 bytes", code: "STREAM_TRUNCATED" } },
+      };
     },
   });
   const exec = attachSandbox(service.connection, "sb-1").exec(["true"]);
-  await expect(exec).rejects.toMatchObject({ code: "stream_broken", reason: "STREAM_TRUNCATED", sandboxId: "sb-1" });
+  await expect(exec).rejects.toMatchObject({
+    code: "stream_broken",
+    reason: "STREAM_TRUNCATED",
+    sandboxId: "sb-1",
+  });
   await expect(exec).rejects.toThrow("lost 3 bytes");
 });
 
@@ -96,12 +109,16 @@ test("gives the result without waiting for a service that does not end the strea
   let cancelled: Promise<unknown> | undefined;
   await using service = await startFaultService({
     async *streamExec(_requests, { signal }) {
-      cancelled = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      cancelled = new Promise((resolve) =>
+        signal.addEventListener("abort", resolve, { once: true }),
+      );
       yield ready;
       yield exit;
       await cancelled;
     },
   });
-  await expect(attachSandbox(service.connection, "sb-1").exec(["true"])).resolves.toMatchObject({ exitCode: 0 });
+  await expect(attachSandbox(service.connection, "sb-1").exec(["true"])).resolves.toMatchObject({
+    exitCode: 0,
+  });
   await cancelled;
 });

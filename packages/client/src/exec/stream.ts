@@ -73,11 +73,16 @@ async function runOnce(
   );
   const notReady = new AbortController();
   const timer =
-    input === undefined ? undefined : setTimeout(() => notReady.abort(notReadyError(id)), timerDelayMs(EXEC_READY_TIMEOUT_SECONDS));
+    input === undefined
+      ? undefined
+      : setTimeout(
+          () => notReady.abort(notReadyError(id)),
+          timerDelayMs(EXEC_READY_TIMEOUT_SECONDS),
+        );
   try {
-    const responses = connection.client
-      .streamExec(request, { signal: AbortSignal.any([signal, notReady.signal, ended.signal]) })
-      [Symbol.asyncIterator]();
+    const ends = AbortSignal.any([signal, notReady.signal, ended.signal]);
+    const call = connection.client.streamExec(request, { signal: ends });
+    const responses = call[Symbol.asyncIterator]();
     for (;;) {
       const next = await responses.next();
       if (next.done === true) throw endedEarly(id);
@@ -128,7 +133,8 @@ class CommandRequest implements AsyncIterable<ExecStreamRequest> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ExecStreamRequest> {
-    yield this.#init;
+    const first = this.#init;
+    yield first;
     if (this.#input !== undefined) {
       await this.#ready;
       for (let offset = 0; offset < this.#input.byteLength; offset += STDIN_FRAME_BYTES) {
@@ -173,7 +179,9 @@ const STREAM_CODE_WORDS: Readonly<Record<string, string>> = {
 };
 
 function streamError(sandboxId: string, message: string, code: string): TidyboxError {
-  const words = [STREAM_CODE_WORDS[code], message, code].filter((each) => each !== undefined && each !== "");
+  const words = [STREAM_CODE_WORDS[code], message, code].filter(
+    (each) => each !== undefined && each !== "",
+  );
   return new TidyboxError({
     code: "stream_broken",
     reason: code,

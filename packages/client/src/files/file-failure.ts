@@ -23,7 +23,11 @@ export function fileError(
     reason,
     path,
     sandboxId: handle.id,
-    metadata: { [FileErrorMetadata.FILE_PATH]: path, [FileErrorMetadata.OPERATION]: operation, ...metadata },
+    metadata: {
+      [FileErrorMetadata.FILE_PATH]: path,
+      [FileErrorMetadata.OPERATION]: operation,
+      ...metadata,
+    },
   });
 }
 

@@ -43,13 +43,17 @@ test("tells why a file cannot be read", async () => {
     sandboxId: sandbox.id,
     reason: ErrorReason.FILE_NOT_FOUND,
   });
-  await expect(sandbox.readFile("/tmp")).rejects.toMatchObject({ reason: ErrorReason.FILE_IS_DIRECTORY });
+  await expect(sandbox.readFile("/tmp")).rejects.toMatchObject({
+    reason: ErrorReason.FILE_IS_DIRECTORY,
+  });
   await expect(sandbox.readFile("")).rejects.toThrow(/Option path/);
 });
 
 test("refuses what one call cannot move before sending any of it", async () => {
   const huge = new Uint8Array(256 * MEBIBYTE + 1);
-  await expect(sandbox.writeFile("/tmp/huge", huge)).rejects.toMatchObject({ reason: ErrorReason.FILE_TOO_LARGE });
+  await expect(sandbox.writeFile("/tmp/huge", huge)).rejects.toMatchObject({
+    reason: ErrorReason.FILE_TOO_LARGE,
+  });
 });
 
 const tooLarge = () =>
@@ -114,8 +118,10 @@ test("a write is never sent twice", async () => {
       throw refusal(Code.Unavailable);
     },
   });
-  await expect(attachSandbox(faulty.connection, "sb-1").writeFile("/f", "x")).rejects.toMatchObject({
-    code: "unavailable",
-  });
+  await expect(attachSandbox(faulty.connection, "sb-1").writeFile("/f", "x")).rejects.toMatchObject(
+    {
+      code: "unavailable",
+    },
+  );
   expect(calls).toBe(1);
 });

@@ -43,7 +43,8 @@ export async function readFile(handle: SandboxHandle, path: string): Promise<Uin
       checkBufferedSize(handle, "read", path, sizeBytes);
       return readStreamed(handle, path, sizeBytes);
     }
-    if (error instanceof QuotaError) return readStreamed(handle, path, await probeSize(handle, path));
+    if (error instanceof QuotaError)
+      return readStreamed(handle, path, await probeSize(handle, path));
     if (handle.stopping) throw handle.closedError(error);
     throw error;
   }
@@ -61,7 +62,11 @@ async function readStreamed(
   using deadline = new Deadline(
     DEFAULT_CALL_TIMEOUT_SECONDS,
     handle.closedSignal,
-    () => new TimeoutError({ message: `Could not ${action} (sandbox ${handle.id}) within ${DEFAULT_CALL_TIMEOUT_SECONDS} s.`, sandboxId: handle.id }),
+    () =>
+      new TimeoutError({
+        message: `Could not ${action} (sandbox ${handle.id}) within ${DEFAULT_CALL_TIMEOUT_SECONDS} s.`,
+        sandboxId: handle.id,
+      }),
   );
   const exitCode = await runStream(
     handle,
@@ -79,17 +84,26 @@ async function readStreamed(
     throw fileError(handle, "read", path, reasonOf(exitCode), problem);
   }
   if (sizeBytes !== undefined && content.producedBytes < sizeBytes) {
-    throw fileError(handle, "read", path, ErrorReason.FILE_TRUNCATED, `${content.producedBytes} of ${sizeBytes} bytes came`, {
-      [FileErrorMetadata.SIZE_BYTES]: String(sizeBytes),
-      [FileErrorMetadata.BYTES_DELIVERED]: String(content.producedBytes),
-    });
+    throw fileError(
+      handle,
+      "read",
+      path,
+      ErrorReason.FILE_TRUNCATED,
+      `${content.producedBytes} of ${sizeBytes} bytes came`,
+      {
+        [FileErrorMetadata.SIZE_BYTES]: String(sizeBytes),
+        [FileErrorMetadata.BYTES_DELIVERED]: String(content.producedBytes),
+      },
+    );
   }
   return content.bytes();
 }
 
 function reasonOf(exitCode: number): string {
   if (exitCode === READ_EXIT.NOT_FOUND) return ErrorReason.FILE_NOT_FOUND;
-  return exitCode === READ_EXIT.IS_DIRECTORY ? ErrorReason.FILE_IS_DIRECTORY : ErrorReason.FILE_IO_FAILED;
+  return exitCode === READ_EXIT.IS_DIRECTORY
+    ? ErrorReason.FILE_IS_DIRECTORY
+    : ErrorReason.FILE_IO_FAILED;
 }
 
 /** Only a hint: an image without `stat` is no reason not to read. */

@@ -33,12 +33,20 @@ export async function writeFile(
 }
 
 /** Answers false where the file is too large for one message. */
-async function writeAtOnce(handle: SandboxHandle, path: string, content: Uint8Array): Promise<boolean> {
+async function writeAtOnce(
+  handle: SandboxHandle,
+  path: string,
+  content: Uint8Array,
+): Promise<boolean> {
   try {
     await call(
       handle.connection,
       { action: `write ${JSON.stringify(path)}`, sandboxId: handle.id, path },
-      { retry: "unsent", signal: handle.closedSignal, tryTimeoutSeconds: DEFAULT_CALL_TIMEOUT_SECONDS },
+      {
+        retry: "unsent",
+        signal: handle.closedSignal,
+        tryTimeoutSeconds: DEFAULT_CALL_TIMEOUT_SECONDS,
+      },
       (client, options) => client.writeFile({ sandboxId: handle.id, path, content }, options),
     );
     return true;
@@ -53,20 +61,40 @@ async function writeAtOnce(handle: SandboxHandle, path: string, content: Uint8Ar
   }
 }
 
-async function writeStreamed(handle: SandboxHandle, path: string, content: Uint8Array): Promise<void> {
+async function writeStreamed(
+  handle: SandboxHandle,
+  path: string,
+  content: Uint8Array,
+): Promise<void> {
   const stderr = new OutputBuffer(FILE_TRANSFER_STDERR_BYTES);
   const action = `write ${JSON.stringify(path)}`;
   using deadline = new Deadline(
     DEFAULT_CALL_TIMEOUT_SECONDS,
     handle.closedSignal,
-    () => new TimeoutError({ message: `Could not ${action} (sandbox ${handle.id}) within ${DEFAULT_CALL_TIMEOUT_SECONDS} s.`, sandboxId: handle.id }),
+    () =>
+      new TimeoutError({
+        message: `Could not ${action} (sandbox ${handle.id}) within ${DEFAULT_CALL_TIMEOUT_SECONDS} s.`,
+        sandboxId: handle.id,
+      }),
   );
   const exitCode = await runStream(
     handle,
-    { action, path, command: writeCommand(path, content.byteLength), input: content, signal: deadline.signal },
+    {
+      action,
+      path,
+      command: writeCommand(path, content.byteLength),
+      input: content,
+      signal: deadline.signal,
+    },
     { stdout: () => {}, stderr: (data) => stderr.write(data) },
   );
   if (exitCode !== 0) {
-    throw fileError(handle, "write", path, ErrorReason.FILE_IO_FAILED, stderr.text().trim() || `exit status ${exitCode}`);
+    throw fileError(
+      handle,
+      "write",
+      path,
+      ErrorReason.FILE_IO_FAILED,
+      stderr.text().trim() || `exit status ${exitCode}`,
+    );
   }
 }

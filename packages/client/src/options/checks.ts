@@ -11,14 +11,18 @@ export function checkText(value: unknown, option: string): void {
 /** @throws ConfigurationError unless it is a program and its arguments */
 export function checkCommand(command: unknown, option: string): void {
   if (!Array.isArray(command) || command.length === 0) {
-    throw invalidOption(option, `must be a list of words, program first, not ${JSON.stringify(command)}`);
+    throw invalidOption(
+      option,
+      `must be a list of words, program first, not ${JSON.stringify(command)}`,
+    );
   }
   checkText(command[0], `${option}[0]`);
   for (const [index, word] of command.entries()) {
     if (typeof word !== "string") {
       throw invalidOption(`${option}[${index}]`, `must be a text, not ${JSON.stringify(word)}`);
     }
-    if (word.includes("\0")) throw invalidOption(`${option}[${index}]`, "must not contain a NUL character");
+    if (word.includes("\0"))
+      throw invalidOption(`${option}[${index}]`, "must not contain a NUL character");
   }
 }
 
@@ -38,7 +42,10 @@ export function checkTextMap(map: unknown, option: string): void {
   for (const [key, value] of Object.entries(map)) {
     if (key === "") throw invalidOption(option, "has an empty name");
     if (typeof value !== "string") {
-      throw invalidOption(`${option}.${key}`, `must be a text, not ${value === null ? "null" : `of type ${typeof value}`}`);
+      throw invalidOption(
+        `${option}.${key}`,
+        `must be a text, not ${value === null ? "null" : `of type ${typeof value}`}`,
+      );
     }
     if (key.includes("\0") || value.includes("\0")) {
       throw invalidOption(`${option}.${key}`, "must not contain a NUL character");
@@ -49,7 +56,10 @@ export function checkTextMap(map: unknown, option: string): void {
 /** @throws ConfigurationError unless it is a whole number in the range */
 export function checkInteger(value: unknown, option: string, least: number, most: number): void {
   if (!Number.isInteger(value) || Number(value) < least || Number(value) > most) {
-    throw invalidOption(option, `must be a whole number from ${least} to ${most}, not ${String(value)}`);
+    throw invalidOption(
+      option,
+      `must be a whole number from ${least} to ${most}, not ${String(value)}`,
+    );
   }
 }
 

@@ -75,9 +75,13 @@ function toFileMounts(
   const encoder = new TextEncoder();
   return Object.entries(files).map(([path, content]) => {
     checkAbsolutePath(path, `${option}[${JSON.stringify(path)}]`);
-    if (path.endsWith("/")) throw invalidOption(option, `must name files, not a directory: ${JSON.stringify(path)}`);
+    if (path.endsWith("/"))
+      throw invalidOption(option, `must name files, not a directory: ${JSON.stringify(path)}`);
     if (typeof content !== "string" && !(content instanceof Uint8Array)) {
-      throw invalidOption(`${option}[${JSON.stringify(path)}]`, "must be a text or bytes (Uint8Array)");
+      throw invalidOption(
+        `${option}[${JSON.stringify(path)}]`,
+        "must be a text or bytes (Uint8Array)",
+      );
     }
     return create(FileMountSchema, {
       path,
@@ -120,5 +124,7 @@ function toSecretStores(
 type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
 
 function withoutUndefined<T extends object>(options: T): Partial<Defined<T>> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<Defined<T>>;
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as Partial<Defined<T>>;
 }

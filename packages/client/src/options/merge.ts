@@ -30,7 +30,10 @@ function both(
   return later[name] === undefined ? {} : { [name]: { ...earlier[name], ...later[name] } };
 }
 
-function addTags(earlier: readonly string[] | undefined, later: readonly string[]): readonly string[] {
+function addTags(
+  earlier: readonly string[] | undefined,
+  later: readonly string[],
+): readonly string[] {
   // Something else than a list is for the check to refuse, not for us to take apart.
   return Array.isArray(later) ? [...new Set([...(earlier ?? []), ...later])] : later;
 }

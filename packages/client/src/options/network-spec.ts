@@ -64,14 +64,23 @@ function toEgressRule(rule: EgressOptions, option: string): EgressRule {
   });
 }
 
-type Destination = Extract<MessageInitShape<typeof EgressRuleSchema>, { $typeName?: never }>["destination"];
+type Destination = Extract<
+  MessageInitShape<typeof EgressRuleSchema>,
+  { $typeName?: never }
+>["destination"];
 type Peer = Extract<MessageInitShape<typeof IngressRuleSchema>, { $typeName?: never }>["source"];
 
 function toDestination(rule: EgressOptions, option: string): NonNullable<Destination> {
   if ("dnsName" in rule) {
     const name = rule.dnsName.toLowerCase();
-    if (!/^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.length > 253) {
-      throw invalidOption(`${option}.dnsName`, `must be a host name, "*." in front for one label, not ${JSON.stringify(rule.dnsName)}`);
+    if (
+      !/^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) ||
+      name.length > 253
+    ) {
+      throw invalidOption(
+        `${option}.dnsName`,
+        `must be a host name, "*." in front for one label, not ${JSON.stringify(rule.dnsName)}`,
+      );
     }
     return { case: "dnsName", value: name };
   }
@@ -103,14 +112,16 @@ function toPeer(rule: IngressOptions, option: string): NonNullable<Peer> {
     if (!Object.hasOwn(TENANTS, tenant)) throw notOneOf(`${option}.tenant`, tenant, TENANTS);
     return { case: "tenant", value: TENANTS[tenant] };
   }
-  if (rule.any !== true) throw invalidOption(option, "must name whom it is about: cidr, tenant, any, …");
+  if (rule.any !== true)
+    throw invalidOption(option, "must name whom it is about: cidr, tenant, any, …");
   return { case: "any", value: true };
 }
 
 function toPorts(ports: readonly PortRangeOptions[] = [], option: string): PortRange[] {
   return ports.map(({ port, endPort, protocol }, index) => {
     checkInteger(port, `${option}.ports[${index}].port`, 1, MAX_PORT);
-    if (endPort !== undefined) checkInteger(endPort, `${option}.ports[${index}].endPort`, port, MAX_PORT);
+    if (endPort !== undefined)
+      checkInteger(endPort, `${option}.ports[${index}].endPort`, port, MAX_PORT);
     return create(PortRangeSchema, { port, endPort: endPort ?? 0, protocol: protocol ?? "" });
   });
 }
@@ -123,7 +134,10 @@ export function toServices(services: readonly ServiceOptions[]): Service[] {
   return services.map((service, index) => toService(service, `services[${index}]`));
 }
 
-function toService({ port, name, protocol, visibility, endpoint }: ServiceOptions, option: string): Service {
+function toService(
+  { port, name, protocol, visibility, endpoint }: ServiceOptions,
+  option: string,
+): Service {
   checkInteger(port, `${option}.port`, 1, MAX_PORT);
   if (name !== undefined) checkText(name, `${option}.name`);
   if (protocol !== undefined && !Object.hasOwn(PROTOCOLS, protocol)) {
@@ -152,5 +166,8 @@ function toService({ port, name, protocol, visibility, endpoint }: ServiceOption
 }
 
 function notOneOf(option: string, value: unknown, choices: object): Error {
-  return invalidOption(option, `must be one of ${Object.keys(choices).join(", ")}, not ${JSON.stringify(value)}`);
+  return invalidOption(
+    option,
+    `must be one of ${Object.keys(choices).join(", ")}, not ${JSON.stringify(value)}`,
+  );
 }

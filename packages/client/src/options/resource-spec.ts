@@ -13,7 +13,10 @@ const MOST_GPUS = 1024;
 const MOST_GPU_MEMORY_GB = 65_536;
 
 /** Amounts without sides are both floor and ceiling, as in both official SDKs (reference 3.13). */
-export function toResourceRequirements(options: ResourceOptions, option: string): ResourceRequirements {
+export function toResourceRequirements(
+  options: ResourceOptions,
+  option: string,
+): ResourceRequirements {
   const unknown = Object.keys(options).find(
     (key) => !["cpu", "memory", "gpu", "requests", "limits"].includes(key),
   );
@@ -43,7 +46,8 @@ function toResources({ cpu, memory, gpu }: ResourceAmounts, option: string): Res
   const resources = create(ResourcesSchema, { cpu: cpu ?? "", memory: memory ?? "" });
   if (gpu !== undefined) {
     checkInteger(gpu.count, `${option}.gpu.count`, 1, MOST_GPUS);
-    if (gpu.memoryGb !== undefined) checkInteger(gpu.memoryGb, `${option}.gpu.memoryGb`, 1, MOST_GPU_MEMORY_GB);
+    if (gpu.memoryGb !== undefined)
+      checkInteger(gpu.memoryGb, `${option}.gpu.memoryGb`, 1, MOST_GPU_MEMORY_GB);
     else checkText(gpu.type, `${option}.gpu.type`);
     resources.gpu = create(ResourcesSchema, {
       gpu: {

@@ -25,11 +25,20 @@ test("every option has its place on the wire", () => {
     files: { "/a": "text", "/b": new Uint8Array([1]) },
     resources: { cpu: "500m", memory: "1Gi", gpu: { count: 2, type: "H100" } },
     volumes: [
-      { name: "work", mountPath: "/work", scratch: { size: "1Gi", medium: "memory", restoreFromSnapshotId: "fss-1" } },
+      {
+        name: "work",
+        mountPath: "/work",
+        scratch: { size: "1Gi", medium: "memory", restoreFromSnapshotId: "fss-1" },
+      },
       { name: "data", mountPath: "/data", volumeId: "vol-1", readOnly: true, subPath: "x" },
     ],
-    services: [{ port: 80, name: "web", visibility: "public", endpoint: { kind: "https", auth: "open" } }],
-    network: { egress: [{ dnsName: "*.Example.com" }, { any: true, ports: [{ port: 1, endPort: 2 }] }], denyIngress: false },
+    services: [
+      { port: 80, name: "web", visibility: "public", endpoint: { kind: "https", auth: "open" } },
+    ],
+    network: {
+      egress: [{ dnsName: "*.Example.com" }, { any: true, ports: [{ port: 1, endPort: 2 }] }],
+      denyIngress: false,
+    },
     secrets: [
       { store: "s", name: "k1" },
       { store: "t", name: "k2", environmentVariable: "V" },
@@ -48,7 +57,11 @@ test("every option has its place on the wire", () => {
     instanceType: "t",
     runtimeClass: "c",
   });
-  const resources = { cpu: "500m", memory: "1Gi", gpu: { count: 2n, selector: { case: "type", value: "H100" } } };
+  const resources = {
+    cpu: "500m",
+    memory: "1Gi",
+    gpu: { count: 2n, selector: { case: "type", value: "H100" } },
+  };
   expect(spec).toMatchObject({
     primaryContainer: "main",
     maxLifetimeSeconds: 60,
@@ -63,7 +76,13 @@ test("every option has its place on the wire", () => {
     objectStorageAccess: { buckets: ["b"], permission: 2, objectPrefix: "p/" },
     services: [{ port: 80, name: "web", visibility: 1, endpoint: { kind: 1, auth: 1 } }],
     volumes: [
-      { name: "work", source: { case: "scratch", value: { size: "1Gi", medium: 2, restoreFromSnapshotId: "fss-1" } } },
+      {
+        name: "work",
+        source: {
+          case: "scratch",
+          value: { size: "1Gi", medium: 2, restoreFromSnapshotId: "fss-1" },
+        },
+      },
       { name: "data", source: { case: "volumeId", value: "vol-1" } },
     ],
     network: {
@@ -91,7 +110,13 @@ test("every option has its place on the wire", () => {
           { volume: "data", mountPath: "/data", readOnly: true, subPath: "x" },
         ],
         secretStores: [
-          { storeName: "s", secrets: [{ path: "k1", envVar: "k1" }, { path: "k3", field: "f", envVar: "k3" }] },
+          {
+            storeName: "s",
+            secrets: [
+              { path: "k1", envVar: "k1" },
+              { path: "k3", field: "f", envVar: "k3" },
+            ],
+          },
           { storeName: "t", secrets: [{ path: "k2", envVar: "V" }] },
         ],
         securityContext: { runAsUser: 0, capabilitiesAdd: ["NET_ADMIN"] },
@@ -116,10 +141,16 @@ const wrong: readonly (readonly [string, SandboxOptions])[] = [
   ["workingDirectory", { workingDirectory: "relative" }],
   ['files["rel"]', { files: { rel: "" } }],
   ["resources must name", { resources: {} }],
-  ["requests and limits together", { resources: { requests: { cpu: "1" } } as unknown as { cpu: string } }],
+  [
+    "requests and limits together",
+    { resources: { requests: { cpu: "1" } } as unknown as { cpu: string } },
+  ],
   ["volumes (names)", { volumes: [{ name: "a" }, { name: "a" }] }],
   ["volumes[0].mountPath must not be in /etc", { volumes: [{ name: "a", mountPath: "/etc/x" }] }],
-  ["volumes[0].mountPath overlaps", { volumes: [{ name: "a", mountPath: "/w" }], files: { "/w/f": "" } }],
+  [
+    "volumes[0].mountPath overlaps",
+    { volumes: [{ name: "a", mountPath: "/w" }], files: { "/w/f": "" } },
+  ],
   ["volumes[0].scratch.size", { volumes: [{ name: "a", scratch: { medium: "memory" } }] }],
   ["services[0].port", { services: [{ port: 0 }] }],
   ["services (ports)", { services: [{ port: 1 }, { port: 1 }] }],
@@ -127,9 +158,15 @@ const wrong: readonly (readonly [string, SandboxOptions])[] = [
   ["network.egress must be empty", { network: { denyEgress: true, egress: [{ any: true }] } }],
   ["network.egress[0].dnsName", { network: { egress: [{ dnsName: "*" }] } }],
   ["secrets[0]", { secrets: [{ store: "s", name: "A" }], environment: { A: "1" } }],
-  ["secrets has 51", { secrets: Array.from({ length: 51 }, (_, index) => ({ store: "s", name: `n${index}` })) }],
+  [
+    "secrets has 51",
+    { secrets: Array.from({ length: 51 }, (_, index) => ({ store: "s", name: `n${index}` })) },
+  ],
   ["annotations.a", { annotations: { a: "" } }],
-  ["objectStorageAccess.objectPrefix", { objectStorageAccess: { buckets: ["b"], permission: "read", objectPrefix: "no-slash" } }],
+  [
+    "objectStorageAccess.objectPrefix",
+    { objectStorageAccess: { buckets: ["b"], permission: "read", objectPrefix: "no-slash" } },
+  ],
   ["runnerIds needs mode", { mode: "serverless", runnerIds: ["r"] }],
   ["primaryContainer", { primaryContainer: "nobody" }],
   ["containers (names)", { containers: [{ name: "main", image: "i" }] }],
@@ -146,7 +183,12 @@ test("later options win, maps merge by key, tags add up, undefined changes nothi
   const merged = mergeSandboxOptions(
     { containerImage: "a", tags: ["x", "y"], environment: { A: "1", B: "1" }, files: { "/a": "" } },
     undefined,
-    { containerImage: undefined, tags: ["y", "z"], environment: { B: "2" }, annotations: { k: "v" } },
+    {
+      containerImage: undefined,
+      tags: ["y", "z"],
+      environment: { B: "2" },
+      annotations: { k: "v" },
+    },
     { files: { "/b": "" } },
   );
   expect(merged).toEqual({

@@ -29,7 +29,13 @@ import { checkNames } from "./known-names.ts";
  */
 export function toSandboxSpec(options: SandboxOptions): SandboxSpec {
   checkNames(options);
-  const { tags = [], annotations = {}, volumes = [], maxLifetimeSeconds = 0, runnerIds = [] } = options;
+  const {
+    tags = [],
+    annotations = {},
+    volumes = [],
+    maxLifetimeSeconds = 0,
+    runnerIds = [],
+  } = options;
   checkTags(tags);
   checkAnnotations(annotations);
   checkInteger(maxLifetimeSeconds, "maxLifetimeSeconds", 0, MAX_LIFETIME_SECONDS);
@@ -73,18 +79,29 @@ function toContainers(options: SandboxOptions) {
     },
     "",
   );
-  const all = [main, ...containers.map((each, index) => toContainer(each, `containers[${index}].`))];
+  const all = [
+    main,
+    ...containers.map((each, index) => toContainer(each, `containers[${index}].`)),
+  ];
   const first = initContainers.map((each, index) => toContainer(each, `initContainers[${index}].`));
   checkUnique(
     [...all, ...first].map(({ name }) => name),
     "containers (names)",
   );
   if (primaryContainer !== undefined && !all.some(({ name }) => name === primaryContainer)) {
-    throw invalidOption("primaryContainer", `must be main or one of option containers, not ${JSON.stringify(primaryContainer)}`);
+    throw invalidOption(
+      "primaryContainer",
+      `must be main or one of option containers, not ${JSON.stringify(primaryContainer)}`,
+    );
   }
-  const secrets = [...all, ...first].flatMap(({ secretStores }) => secretStores.flatMap((store) => store.secrets));
+  const secrets = [...all, ...first].flatMap(({ secretStores }) =>
+    secretStores.flatMap((store) => store.secrets),
+  );
   if (secrets.length > MAX_SECRETS) {
-    throw invalidOption("secrets", `has ${secrets.length} references, at most ${MAX_SECRETS} are allowed`);
+    throw invalidOption(
+      "secrets",
+      `has ${secrets.length} references, at most ${MAX_SECRETS} are allowed`,
+    );
   }
   return {
     containers: all,
@@ -102,7 +119,10 @@ function checkAnnotations(annotations: Readonly<Record<string, string>>): void {
   checkTextMap(annotations, "annotations");
   const entries = Object.entries(annotations);
   if (entries.length > MAX_ANNOTATIONS) {
-    throw invalidOption("annotations", `has ${entries.length} entries, at most ${MAX_ANNOTATIONS} are allowed`);
+    throw invalidOption(
+      "annotations",
+      `has ${entries.length} entries, at most ${MAX_ANNOTATIONS} are allowed`,
+    );
   }
   const empty = entries.find(([, value]) => value === "");
   if (empty !== undefined) throw invalidOption(`annotations.${empty[0]}`, "must not be empty");
@@ -118,6 +138,9 @@ function checkRunnerIds(runnerIds: readonly string[], mode: SandboxOptions["mode
   checkUnique(runnerIds, "runnerIds");
   const bytes = runnerIds.reduce((sum, id) => sum + Buffer.byteLength(id), 0);
   if (runnerIds.length > MAX_RUNNER_IDS || bytes > MAX_RUNNER_IDS_BYTES) {
-    throw invalidOption("runnerIds", `must be at most ${MAX_RUNNER_IDS}, with ${MAX_RUNNER_IDS_BYTES} bytes in all`);
+    throw invalidOption(
+      "runnerIds",
+      `must be at most ${MAX_RUNNER_IDS}, with ${MAX_RUNNER_IDS_BYTES} bytes in all`,
+    );
   }
 }

@@ -26,7 +26,10 @@ export function toVolumes(volumes: readonly VolumeOptions[]): SandboxVolume[] {
 
 function toVolume({ name, volumeId, scratch }: VolumeOptions, option: string): SandboxVolume {
   if (!VOLUME_NAME_PATTERN.test(name)) {
-    throw invalidOption(`${option}.name`, `must be 1 to 63 of letters, digits, "_" and "-", not ${JSON.stringify(name)}`);
+    throw invalidOption(
+      `${option}.name`,
+      `must be 1 to 63 of letters, digits, "_" and "-", not ${JSON.stringify(name)}`,
+    );
   }
   if (volumeId !== undefined) {
     checkText(volumeId, `${option}.volumeId`);
@@ -56,7 +59,10 @@ function toVolume({ name, volumeId, scratch }: VolumeOptions, option: string): S
 }
 
 /** Where the volumes are in the main container. */
-export function mountsOf(volumes: readonly VolumeOptions[], files: readonly string[]): VolumeMountOptions[] {
+export function mountsOf(
+  volumes: readonly VolumeOptions[],
+  files: readonly string[],
+): VolumeMountOptions[] {
   const mounts = volumes.flatMap(({ name, mountPath, readOnly, subPath }, index) => {
     if (mountPath === undefined) return [];
     checkMountPath(mountPath, `volumes[${index}].mountPath`, files);
@@ -78,19 +84,30 @@ function checkMountPath(path: string, option: string, files: readonly string[]):
   if (path.length > MAX_MOUNT_PATH_LENGTH) {
     throw invalidOption(option, `must have at most ${MAX_MOUNT_PATH_LENGTH} characters`);
   }
-  const reserved = RESERVED_MOUNT_PATHS.find((each) => path === each || path.startsWith(`${each}/`));
-  if (reserved !== undefined) throw invalidOption(option, `must not be in ${reserved}: ${JSON.stringify(path)}`);
-  const file = files.find((each) => each === path || each.startsWith(`${path}/`) || path.startsWith(`${each}/`));
-  if (file !== undefined) throw invalidOption(option, `overlaps the file ${JSON.stringify(file)} of option files`);
+  const reserved = RESERVED_MOUNT_PATHS.find(
+    (each) => path === each || path.startsWith(`${each}/`),
+  );
+  if (reserved !== undefined)
+    throw invalidOption(option, `must not be in ${reserved}: ${JSON.stringify(path)}`);
+  const file = files.find(
+    (each) => each === path || each.startsWith(`${path}/`) || path.startsWith(`${each}/`),
+  );
+  if (file !== undefined)
+    throw invalidOption(option, `overlaps the file ${JSON.stringify(file)} of option files`);
 }
 
 export function toObjectStorage(options: ObjectStorageOptions): ObjectStorageAccess {
   const { buckets, permission, objectPrefix } = options;
-  if (buckets.length === 0) throw invalidOption("objectStorageAccess.buckets", "must name at least one bucket");
-  for (const [index, bucket] of buckets.entries()) checkText(bucket, `objectStorageAccess.buckets[${index}]`);
+  if (buckets.length === 0)
+    throw invalidOption("objectStorageAccess.buckets", "must name at least one bucket");
+  for (const [index, bucket] of buckets.entries())
+    checkText(bucket, `objectStorageAccess.buckets[${index}]`);
   checkUnique(buckets, "objectStorageAccess.buckets");
   if (permission !== "read" && permission !== "read-write") {
-    throw invalidOption("objectStorageAccess.permission", `must be "read" or "read-write", not ${JSON.stringify(permission)}`);
+    throw invalidOption(
+      "objectStorageAccess.permission",
+      `must be "read" or "read-write", not ${JSON.stringify(permission)}`,
+    );
   }
   if (objectPrefix !== undefined) checkObjectPrefix(objectPrefix);
   return create(ObjectStorageAccessSchema, {
@@ -103,7 +120,9 @@ export function toObjectStorage(options: ObjectStorageOptions): ObjectStorageAcc
 
 function checkObjectPrefix(prefix: string): void {
   const wellFormed =
-    /^[A-Za-z0-9][A-Za-z0-9._/-]*\/$/.test(prefix) && !prefix.includes("..") && !prefix.includes("//");
+    /^[A-Za-z0-9][A-Za-z0-9._/-]*\/$/.test(prefix) &&
+    !prefix.includes("..") &&
+    !prefix.includes("//");
   if (!wellFormed || Buffer.byteLength(prefix) > MAX_OBJECT_PREFIX_BYTES) {
     throw invalidOption(
       "objectStorageAccess.objectPrefix",

@@ -11,7 +11,10 @@ export function checkTag(tag: string, option = "tags"): void {
   const shown = JSON.stringify(tag);
   if (typeof tag !== "string") throw invalidOption(option, `must be a text, not ${shown}`);
   if (tag.length > MAX_TAG_LENGTH) {
-    throw invalidOption(option, `is ${tag.length} characters long, at most ${MAX_TAG_LENGTH} are allowed: ${shown}`);
+    throw invalidOption(
+      option,
+      `is ${tag.length} characters long, at most ${MAX_TAG_LENGTH} are allowed: ${shown}`,
+    );
   }
   if (!TAG_PATTERN.test(tag)) {
     throw invalidOption(
@@ -23,6 +26,7 @@ export function checkTag(tag: string, option = "tags"): void {
 
 /** @throws ConfigurationError that says which of them is wrong */
 export function checkTags(tags: readonly string[], option = "tags"): void {
-  if (!Array.isArray(tags)) throw invalidOption(option, `must be a list of texts, not ${JSON.stringify(tags)}`);
+  if (!Array.isArray(tags))
+    throw invalidOption(option, `must be a list of texts, not ${JSON.stringify(tags)}`);
   for (const [index, tag] of tags.entries()) checkTag(tag, `${option}[${index}]`);
 }

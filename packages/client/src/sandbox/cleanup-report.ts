@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { CleanupError, type CleanupFailure } from "../errors/cleanup-error.ts";
 
 /**
@@ -10,5 +11,5 @@ export function reportLeft(failures: readonly CleanupFailure[]): void {
 }
 
 export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
+  return types.isNativeError(error) ? error : new Error(String(error));
 }

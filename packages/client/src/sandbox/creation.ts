@@ -43,8 +43,15 @@ export class Creation {
     return this.#mayExist;
   }
 
-  #send({ requestId, whenQuotaExceeded, startTimeoutSeconds }: CreationOptions): Promise<SandboxRecord> {
-    const request = create(CreateSandboxRequestSchema, { sandbox: { spec: this.#spec }, requestId });
+  #send({
+    requestId,
+    whenQuotaExceeded,
+    startTimeoutSeconds,
+  }: CreationOptions): Promise<SandboxRecord> {
+    const request = create(CreateSandboxRequestSchema, {
+      sandbox: { spec: this.#spec },
+      requestId,
+    });
     return call(
       this.#connection,
       { action: "create a sandbox" },

@@ -8,11 +8,18 @@ test("reads all pages, with the same filters, only as far as somebody reads", as
   const tokens: string[] = [];
   await using service = await startFaultService({
     listSandboxes: ({ pageToken, tags, state, showTerminated }) => {
-      expect({ tags, state, showTerminated }).toEqual({ tags: ["a", "b"], state: State.RUNNING, showTerminated: true });
+      expect({ tags, state, showTerminated }).toEqual({
+        tags: ["a", "b"],
+        state: State.RUNNING,
+        showTerminated: true,
+      });
       tokens.push(pageToken);
       const page = tokens.length;
       return {
-        sandboxes: [sandboxRecord(State.RUNNING, `sb-${page}a`), sandboxRecord(State.RUNNING, `sb-${page}b`)],
+        sandboxes: [
+          sandboxRecord(State.RUNNING, `sb-${page}a`),
+          sandboxRecord(State.RUNNING, `sb-${page}b`),
+        ],
         nextPageToken: pageToken === "2" ? "" : String(Number(pageToken) + 1),
       };
     },
@@ -23,7 +30,14 @@ test("reads all pages, with the same filters, only as far as somebody reads", as
     status: "running",
     showTerminated: true,
   });
-  expect((await list.toArray()).map(({ id }) => id)).toEqual(["sb-1a", "sb-1b", "sb-2a", "sb-2b", "sb-3a", "sb-3b"]);
+  expect((await list.toArray()).map(({ id }) => id)).toEqual([
+    "sb-1a",
+    "sb-1b",
+    "sb-2a",
+    "sb-2b",
+    "sb-3a",
+    "sb-3b",
+  ]);
   expect(tokens).toEqual(["", "1", "2"]);
   for await (const first of list) {
     expect(first.state).toBe("running");

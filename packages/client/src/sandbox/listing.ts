@@ -37,7 +37,8 @@ export class Listing<T> implements AsyncIterable<T> {
     this.#wrap = wrap;
     checkTags(options.tags ?? []);
     const state = options.status === undefined ? State.UNSPECIFIED : toWireState(options.status);
-    if (state === undefined) throw invalidOption("status", `is no state to look for: ${JSON.stringify(options.status)}`);
+    if (state === undefined)
+      throw invalidOption("status", `is no state to look for: ${JSON.stringify(options.status)}`);
     this.#state = state;
   }
 
@@ -46,15 +47,19 @@ export class Listing<T> implements AsyncIterable<T> {
     using deadline = new Deadline(
       LIST_TIMEOUT_SECONDS,
       this.#options.signal,
-      () => new TimeoutError({ message: `Listing the sandboxes takes longer than ${LIST_TIMEOUT_SECONDS} s.` }),
+      () =>
+        new TimeoutError({
+          message: `Listing the sandboxes takes longer than ${LIST_TIMEOUT_SECONDS} s.`,
+        }),
     );
     const seenTokens = new Set<string>();
-    for (let pageToken = ""; ; ) {
+    for (let pageToken = ""; ;) {
       const page = await this.#page(pageToken, deadline.signal);
       for (const record of page.sandboxes) yield this.#wrap(record);
       pageToken = page.nextPageToken;
       if (pageToken === "") return;
-      if (seenTokens.has(pageToken) || seenTokens.size >= MAX_LIST_PAGES - 1) throw endless(seenTokens.size + 1);
+      if (seenTokens.has(pageToken) || seenTokens.size >= MAX_LIST_PAGES - 1)
+        throw endless(seenTokens.size + 1);
       seenTokens.add(pageToken);
     }
   }
@@ -72,7 +77,10 @@ export class Listing<T> implements AsyncIterable<T> {
       { action: "list sandboxes" },
       { retry: "passing", signal },
       (client, options) =>
-        client.listSandboxes({ pageToken, tags: [...tags], state: this.#state, showTerminated }, options),
+        client.listSandboxes(
+          { pageToken, tags: [...tags], state: this.#state, showTerminated },
+          options,
+        ),
     );
   }
 }

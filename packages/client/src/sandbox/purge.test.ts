@@ -7,7 +7,12 @@ test("purges by all the tags, again when the answer was lost, and says what is l
   await using service = await startFaultService({
     purgeSandboxes: ({ tags, dryRun, purgeAll, requestId }) => {
       calls += 1;
-      expect({ tags, dryRun, purgeAll, requestId }).toEqual({ tags: ["a", "b"], dryRun: true, purgeAll: false, requestId: "" });
+      expect({ tags, dryRun, purgeAll, requestId }).toEqual({
+        tags: ["a", "b"],
+        dryRun: true,
+        purgeAll: false,
+        requestId: "",
+      });
       if (calls === 1) service.cut();
       return { purgeCount: 2, failedSandboxIds: ["x", "y"], retryableFailedSandboxIds: ["y"] };
     },

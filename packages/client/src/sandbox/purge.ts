@@ -40,7 +40,10 @@ export async function purgeByTags(
   using deadline = new Deadline(
     timeoutSeconds,
     signal,
-    () => new TimeoutError({ message: `The purge of ${tags.join(" ")} takes longer than ${timeoutSeconds} s.` }),
+    () =>
+      new TimeoutError({
+        message: `The purge of ${tags.join(" ")} takes longer than ${timeoutSeconds} s.`,
+      }),
   );
   const answer = await call(
     connection,

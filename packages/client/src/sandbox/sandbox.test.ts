@@ -21,10 +21,18 @@ test("runs, shows what it is, and ends", async () => {
     files: { "/workspace/in.txt": "from the start" },
     maxLifetimeSeconds: 120,
   });
-  expect(sandbox).toMatchObject({ state: "running", tags: ["first", "second"], annotations: { test: "runs" } });
+  expect(sandbox).toMatchObject({
+    state: "running",
+    tags: ["first", "second"],
+    annotations: { test: "runs" },
+  });
   expect(sandbox.createdAt).toBeInstanceOf(Date);
   expect(inspect(sandbox)).toBe(`Sandbox { id: '${sandbox.id}', state: 'running' }`);
-  expect(await sandbox.status()).toMatchObject({ id: sandbox.id, state: "running", maxLifetimeSeconds: 120 });
+  expect(await sandbox.status()).toMatchObject({
+    id: sandbox.id,
+    state: "running",
+    maxLifetimeSeconds: 120,
+  });
   const { stdout } = await sandbox.exec(["sh", "-c", 'echo "$GREETING"; cat /workspace/in.txt']);
   expect(stdout).toBe("hello\nfrom the start");
   const result = await sandbox.stop({ gracefulShutdownSeconds: 0 });
@@ -53,8 +61,12 @@ test("says why a main process cannot start, at once or as its end", async () => 
 test("refuses wrong options before anything is made", async () => {
   const { connection } = service;
   await expect(Sandbox.run([], { connection })).rejects.toThrow(/Option command must be a list/);
-  await expect(Sandbox.run({ connection, tags: ["no spaces please"] })).rejects.toThrow(ConfigurationError);
-  expect(await Sandbox.list({ connection, tags: ["no"], showTerminated: true }).toArray()).toEqual([]);
+  await expect(Sandbox.run({ connection, tags: ["no spaces please"] })).rejects.toThrow(
+    ConfigurationError,
+  );
+  expect(await Sandbox.list({ connection, tags: ["no"], showTerminated: true }).toArray()).toEqual(
+    [],
+  );
 });
 
 test("is found by its tags and its id, and deleted by its id", async () => {
@@ -69,7 +81,11 @@ test("is found by its tags and its id, and deleted by its id", async () => {
   expect(await Sandbox.delete(sandbox.id, { connection })).toBe(true);
   await again.wait();
   expect(await Sandbox.list({ connection, tags: ["findable", "one"] }).toArray()).toEqual([]);
-  const ended = await Sandbox.list({ connection, tags: ["findable", "one"], showTerminated: true }).toArray();
+  const ended = await Sandbox.list({
+    connection,
+    tags: ["findable", "one"],
+    showTerminated: true,
+  }).toArray();
   expect(ended).toHaveLength(1);
 });
 

@@ -61,8 +61,12 @@ export class Sandbox implements AsyncDisposable {
    */
   static run(command?: readonly string[], options?: RunOptions): Promise<Sandbox>;
   static run(options: RunOptions): Promise<Sandbox>;
-  static async run(first: readonly string[] | RunOptions = {}, second: RunOptions = {}): Promise<Sandbox> {
-    const isCommand = (value: readonly string[] | RunOptions): value is readonly string[] => Array.isArray(value);
+  static async run(
+    first: readonly string[] | RunOptions = {},
+    second: RunOptions = {},
+  ): Promise<Sandbox> {
+    const isCommand = (value: readonly string[] | RunOptions): value is readonly string[] =>
+      Array.isArray(value);
     const { connection, signal, startTimeoutSeconds, ...options } = isCommand(first)
       ? { ...second, command: first }
       : { ...second, ...first };

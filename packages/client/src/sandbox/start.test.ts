@@ -89,7 +89,10 @@ test("given up while its create is under way, it is stopped once the answer is t
     },
     deleteSandbox: ({ sandboxId, gracePeriodSeconds, allowMissing }) => {
       deleted.push(sandboxId);
-      expect({ gracePeriodSeconds, allowMissing }).toEqual({ gracePeriodSeconds: 0, allowMissing: true });
+      expect({ gracePeriodSeconds, allowMissing }).toEqual({
+        gracePeriodSeconds: 0,
+        allowMissing: true,
+      });
       return { sandbox: sandboxRecord(State.TERMINATING, sandboxId) };
     },
   });
@@ -115,7 +118,9 @@ test("given up after an answer that was lost, it is asked for by its key again, 
       return {};
     },
   });
-  await expect(startSandbox(service.connection, spec, { signal: giveUp.signal })).rejects.toThrow("test is over");
+  await expect(startSandbox(service.connection, spec, { signal: giveUp.signal })).rejects.toThrow(
+    "test is over",
+  );
   expect(new Set(keys).size).toBe(1);
   expect(deleted).toEqual(["sb-1"]);
 });
@@ -130,7 +135,9 @@ test("given up while a quota refuses it, nothing is asked for again", async () =
       throw refusal(Code.ResourceExhausted);
     },
   });
-  await expect(startSandbox(service.connection, spec, { signal: giveUp.signal })).rejects.toThrow("test is over");
+  await expect(startSandbox(service.connection, spec, { signal: giveUp.signal })).rejects.toThrow(
+    "test is over",
+  );
   expect(calls).toBe(1);
 });
 
@@ -146,7 +153,9 @@ test("one that does not run in time is stopped, and the error says what it was d
   });
   const start = startSandbox(service.connection, spec, { startTimeoutSeconds: 0.2 });
   await expect(start).rejects.toThrow(TimeoutError);
-  await expect(start).rejects.toThrow(/sb-1 does not run after 0.2 s; it is creating: pulling image/);
+  await expect(start).rejects.toThrow(
+    /sb-1 does not run after 0.2 s; it is creating: pulling image/,
+  );
   expect(deleted).toEqual(["sb-1"]);
 });
 
@@ -163,8 +172,12 @@ test("an undo that fails is a warning with id and command; the first error stays
       throw refusal(Code.PermissionDenied);
     },
   });
-  await expect(startSandbox(service.connection, spec, { signal: giveUp.signal })).rejects.toThrow("test is over");
-  expect(warn.mock.calls.map(([message]) => String(message)).join()).toMatch(/sb-1.*tidybox reap --run r1/s);
+  await expect(startSandbox(service.connection, spec, { signal: giveUp.signal })).rejects.toThrow(
+    "test is over",
+  );
+  expect(warn.mock.calls.map(([message]) => String(message)).join()).toMatch(
+    /sb-1.*tidybox reap --run r1/s,
+  );
 });
 
 test("waits for quota, or leaves that to the caller", async () => {
@@ -176,7 +189,9 @@ test("waits for quota, or leaves that to the caller", async () => {
       return sandboxRecord(State.RUNNING);
     },
   });
-  await expect(startSandbox(service.connection, spec, { whenQuotaExceeded: "throw" })).rejects.toThrow(QuotaError);
+  await expect(
+    startSandbox(service.connection, spec, { whenQuotaExceeded: "throw" }),
+  ).rejects.toThrow(QuotaError);
   expect(calls).toBe(1);
   await startSandbox(service.connection, spec, {});
   expect(calls).toBe(3);
@@ -189,7 +204,9 @@ test("a service that loses every answer leaves a warning that something may be t
       throw refusal(Code.Internal);
     },
   });
-  await expect(startSandbox(service.connection, spec, {})).rejects.toMatchObject({ code: "service_error" });
+  await expect(startSandbox(service.connection, spec, {})).rejects.toMatchObject({
+    code: "service_error",
+  });
   expect(String(warn.mock.calls[0]?.[0])).toContain("create under way");
   await service[Symbol.asyncDispose]();
   warn.mockClear();

@@ -4,7 +4,7 @@ import type { Connection } from "../connection/connection.ts";
 import { Deadline, abortable, settlesWithin } from "../connection/waiting.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { SandboxFailedError } from "../errors/sandbox-errors.ts";
-import { TidyboxError } from "../errors/tidybox-error.ts";
+import type { TidyboxError } from "../errors/tidybox-error.ts";
 import { checkSeconds } from "../options/checks.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
 import { Creation, undoSandbox } from "./creation.ts";
@@ -45,7 +45,9 @@ export async function startSandbox(
   checkSeconds(startTimeoutSeconds, "startTimeoutSeconds");
   signal?.throwIfAborted();
   let seen: SandboxRecord | undefined;
-  using deadline = new Deadline(startTimeoutSeconds, signal, () => lateError(connection, startTimeoutSeconds, seen));
+  using deadline = new Deadline(startTimeoutSeconds, signal, () =>
+    lateError(connection, startTimeoutSeconds, seen),
+  );
   const creation = new Creation(connection, spec, {
     requestId: options.requestId ?? randomUUID(),
     whenQuotaExceeded: options.whenQuotaExceeded ?? "wait",
@@ -55,7 +57,8 @@ export async function startSandbox(
     seen = await abortable(creation.answer, deadline.signal);
   } catch (error) {
     if (deadline.signal.aborted) await settlesWithin(creation.undo(), UNDO_WAIT_SECONDS);
-    else if (creation.mayExist) reportLeft([{ sandboxId: "", tags: spec.tags, error: asError(error) }]);
+    else if (creation.mayExist)
+      reportLeft([{ sandboxId: "", tags: spec.tags, error: asError(error) }]);
     throw error;
   }
   const handle = new SandboxHandle(connection, seen.sandboxId, seen);
@@ -97,7 +100,8 @@ function isReady(record: SandboxRecord): boolean {
 
 function failedError({ sandboxId, status }: SandboxRecord): SandboxFailedError {
   const stateReason = status?.stateReason ?? "";
-  const what = status?.state === State.TERMINATED ? "was stopped while it started" : "could not start";
+  const what =
+    status?.state === State.TERMINATED ? "was stopped while it started" : "could not start";
   return new SandboxFailedError({
     message: `Sandbox ${sandboxId} ${what}: ${stateReason === "" ? "the service gives no reason" : stateReason}`,
     advice: "Check its image, command and resources. Nothing of it is left.",
@@ -106,11 +110,16 @@ function failedError({ sandboxId, status }: SandboxRecord): SandboxFailedError {
   });
 }
 
-function lateError(connection: Connection, seconds: number, seen: SandboxRecord | undefined): TidyboxError {
+function lateError(
+  connection: Connection,
+  seconds: number,
+  seen: SandboxRecord | undefined,
+): TidyboxError {
   if (seen === undefined) {
     return new TimeoutError({
       message: `No sandbox within ${seconds} s: ${connection.baseUrl} has not accepted the create.`,
-      advice: "It may be overloaded, or a quota may be used up. Raise startTimeoutSeconds to wait longer.",
+      advice:
+        "It may be overloaded, or a quota may be used up. Raise startTimeoutSeconds to wait longer.",
     });
   }
   const { state, stateReason = "" } = seen.status ?? {};

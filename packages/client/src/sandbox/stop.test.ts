@@ -20,8 +20,17 @@ test("stops at once and one after the other are one stop, with the grace of the 
     getSandbox: () => sandboxRecord(states.shift() ?? State.UNSPECIFIED),
   });
   const sandbox = attachSandbox(service.connection, "sb-1");
-  const [first, second] = await Promise.all([sandbox.stop(), sandbox.stop({ gracefulShutdownSeconds: 3 })]);
-  expect(first).toEqual({ sandboxId: "sb-1", state: "terminated", exitCode: undefined, endedByItself: false, missing: false });
+  const [first, second] = await Promise.all([
+    sandbox.stop(),
+    sandbox.stop({ gracefulShutdownSeconds: 3 }),
+  ]);
+  expect(first).toEqual({
+    sandboxId: "sb-1",
+    state: "terminated",
+    exitCode: undefined,
+    endedByItself: false,
+    missing: false,
+  });
   expect([second, await sandbox.stop()]).toEqual([first, first]);
   expect(graces).toEqual([10]);
   expect(states).toEqual([]);
@@ -64,7 +73,9 @@ test("a missing sandbox is an error, unless that is well enough", async () => {
   });
   const { connection } = service;
   await expect(attachSandbox(connection, "sb-1").stop()).rejects.toThrow(NotFoundError);
-  await expect(attachSandbox(connection, "sb-1").stop({ missingOk: true })).resolves.toMatchObject({ missing: true });
+  await expect(attachSandbox(connection, "sb-1").stop({ missingOk: true })).resolves.toMatchObject({
+    missing: true,
+  });
   await expect(Sandbox.delete("sb-1", { connection })).rejects.toThrow(NotFoundError);
   await expect(Sandbox.delete("sb-1", { connection, missingOk: true })).resolves.toBe(false);
 });
@@ -90,7 +101,9 @@ test("one that does not end in time is an error with its id and state", async ()
   });
   const stop = attachSandbox(service.connection, "sb-1").stop({ timeoutSeconds: 0.1 });
   await expect(stop).rejects.toThrow(TimeoutError);
-  await expect(stop).rejects.toThrow(/sb-1 has not ended within 0.1 s of its stop; it was last seen terminating/);
+  await expect(stop).rejects.toThrow(
+    /sb-1 has not ended within 0.1 s of its stop; it was last seen terminating/,
+  );
 });
 
 test("leaving a block keeps the block's own error, and warns of what may be left", async () => {

@@ -36,14 +36,24 @@ const STOP_MARGIN_SECONDS = 60;
  * @throws NotFoundError, unless `missingOk`
  * @throws TimeoutError when it is still there at the end of `timeoutSeconds`
  */
-export async function stopSandbox(handle: SandboxHandle, options: StopOptions): Promise<StopResult> {
-  const { gracefulShutdownSeconds: graceSeconds = DEFAULT_STOP_GRACE_SECONDS, missingOk = false } = options;
+export async function stopSandbox(
+  handle: SandboxHandle,
+  options: StopOptions,
+): Promise<StopResult> {
+  const { gracefulShutdownSeconds: graceSeconds = DEFAULT_STOP_GRACE_SECONDS, missingOk = false } =
+    options;
   const { timeoutSeconds = graceSeconds + STOP_MARGIN_SECONDS } = options;
   checkSeconds(graceSeconds, "gracefulShutdownSeconds");
   checkSeconds(timeoutSeconds, "timeoutSeconds");
-  using deadline = new Deadline(timeoutSeconds, options.signal, () => stillThere(handle, timeoutSeconds));
+  using deadline = new Deadline(timeoutSeconds, options.signal, () =>
+    stillThere(handle, timeoutSeconds),
+  );
   const { signal } = deadline;
-  const answer = await deleteSandbox(handle.connection, handle.id, { graceSeconds, missingOk, signal });
+  const answer = await deleteSandbox(handle.connection, handle.id, {
+    graceSeconds,
+    missingOk,
+    signal,
+  });
   const state = toSandboxState(answer.record?.status?.state);
   const result = { sandboxId: handle.id, exitCode: undefined, endedByItself: false };
   if (answer.record === undefined) return { ...result, state: "unknown", missing: !answer.existed };

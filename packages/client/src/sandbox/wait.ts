@@ -26,9 +26,15 @@ export async function waitUntilEnded(
   using deadline = new Deadline(
     timeoutSeconds,
     AbortSignal.any(outside),
-    () => new TimeoutError({ message: `Sandbox ${handle.id} has not ended within ${timeoutSeconds} s.`, sandboxId: handle.id }),
+    () =>
+      new TimeoutError({
+        message: `Sandbox ${handle.id} has not ended within ${timeoutSeconds} s.`,
+        sandboxId: handle.id,
+      }),
   );
   const ended = await pollUntil(handle, recordHasEnded, deadline.signal);
   // A sandbox that was stopped need not have an exit code, so nobody waits for one.
-  return toSandboxStatus(handle.stopping ? ended : await awaitExitCode(handle, ended, deadline.signal));
+  return toSandboxStatus(
+    handle.stopping ? ended : await awaitExitCode(handle, ended, deadline.signal),
+  );
 }

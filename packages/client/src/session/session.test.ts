@@ -20,15 +20,22 @@ const quick = { gracefulShutdownSeconds: 0 };
 
 test("gives its defaults to all its sandboxes, and stops them all", async () => {
   const { connection } = service;
-  const session = new Session({ connection, defaults: { tags: ["defaults"], environment: { A: "1", B: "1" } } });
+  const session = new Session({
+    connection,
+    defaults: { tags: ["defaults"], environment: { A: "1", B: "1" } },
+  });
   const [first, second] = await Promise.all([
     session.sandbox(),
     session.sandbox({ tags: ["own"], environment: { B: "2" } }),
   ]);
   expect(second.tags).toEqual(["defaults", "own"]);
   expect((await second.exec(["sh", "-c", "echo $A$B"])).stdout).toBe("12\n");
-  expect((await session.list().toArray()).map(({ id }) => id).toSorted()).toEqual([first.id, second.id].toSorted());
-  expect((await session.list({ tags: ["own"] }).toArray()).map(({ id }) => id)).toEqual([second.id]);
+  expect((await session.list().toArray()).map(({ id }) => id).toSorted()).toEqual(
+    [first.id, second.id].toSorted(),
+  );
+  expect((await session.list({ tags: ["own"] }).toArray()).map(({ id }) => id)).toEqual([
+    second.id,
+  ]);
   await session.close(quick);
   expect(session.closed).toBe(true);
   expect(await session.list().toArray()).toEqual([]);
@@ -51,7 +58,8 @@ test("adopts by object, by id and by listing, and lets go of what was stopped", 
   const { connection } = service;
   const tags = ["adopted"];
   const [a, b, c, d] = await Promise.all([1, 2, 3, 4].map(() => Sandbox.run({ connection, tags })));
-  if (a === undefined || b === undefined || c === undefined || d === undefined) return expect.unreachable();
+  if (a === undefined || b === undefined || c === undefined || d === undefined)
+    return expect.unreachable();
   {
     await using session = new Session({ connection, defaults: { tags } });
     session.adopt(a);
@@ -61,7 +69,9 @@ test("adopts by object, by id and by listing, and lets go of what was stopped", 
     await session.fromId(c.id, { adopt: false });
     await session.close(quick);
   }
-  expect((await Sandbox.list({ connection, tags }).toArray()).map(({ id }) => id).toSorted()).toEqual([c.id, d.id].toSorted());
+  expect(
+    (await Sandbox.list({ connection, tags }).toArray()).map(({ id }) => id).toSorted(),
+  ).toEqual([c.id, d.id].toSorted());
   const second = new Session({ connection, defaults: { tags } });
   await second.list({ adopt: true }).toArray();
   await second.close(quick);
@@ -76,7 +86,9 @@ test("undoes creates that are under way when it closes", async () => {
   for (const outcome of await creates) {
     expect(outcome).toMatchObject({ status: "rejected", reason: { code: "session_closed" } });
   }
-  await vi.waitFor(async () => expect(await session.list().toArray()).toEqual([]), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await session.list().toArray()).toEqual([]), {
+    timeout: 10_000,
+  });
 });
 
 test("a create that answers after the close is stopped all the same", async () => {
@@ -86,7 +98,9 @@ test("a create that answers after the close is stopped all the same", async () =
   await using faulty = await startFaultService({
     createSandbox: async () => {
       arrived.abort();
-      await new Promise((resolve) => answer.signal.addEventListener("abort", resolve, { once: true }));
+      await new Promise((resolve) =>
+        answer.signal.addEventListener("abort", resolve, { once: true }),
+      );
       return sandboxRecord(State.RUNNING);
     },
     deleteSandbox: ({ sandboxId }) => {
@@ -116,14 +130,17 @@ const stubborn = (...ids: string[]) =>
 test("collects every failure to stop in one error, with the command that helps", async () => {
   await using faulty = await stubborn("sb-1", "sb-3");
   const session = new Session({ connection: faulty.connection });
-  for (const id of ["sb-1", "sb-2", "sb-3"]) session.adopt(attachSandbox(faulty.connection, sandboxRecord(State.RUNNING, id)));
+  for (const id of ["sb-1", "sb-2", "sb-3"])
+    session.adopt(attachSandbox(faulty.connection, sandboxRecord(State.RUNNING, id)));
   const failure = await session.close().catch((error: unknown) => error);
   if (!(failure instanceof CleanupError)) return expect.unreachable();
   expect(failure.failures.map(({ sandboxId, error }) => [sandboxId, error.name])).toEqual([
     ["sb-1", "AuthenticationError"],
     ["sb-3", "AuthenticationError"],
   ]);
-  expect(failure.message).toMatch(/^2 sandboxes could not be stopped:\n {2}sb-1: Could not stop.*tidybox reap --run r1/s);
+  expect(failure.message).toMatch(
+    /^2 sandboxes could not be stopped:\n {2}sb-1: Could not stop.*tidybox reap --run r1/s,
+  );
 });
 
 test("leaving its block keeps the block's own error, and warns", async () => {
@@ -160,5 +177,7 @@ test("stopAll tells all results in order, or all failures", async () => {
   ]);
   const failure = stopAll(["sb-1", "sb-2", "sb-3"].map(attach));
   await expect(failure).rejects.toThrow(CleanupError);
-  await expect(failure).rejects.toMatchObject({ failures: [{ sandboxId: "sb-2" }, { sandboxId: "sb-3" }] });
+  await expect(failure).rejects.toMatchObject({
+    failures: [{ sandboxId: "sb-2" }, { sandboxId: "sb-3" }],
+  });
 });

@@ -50,7 +50,12 @@ export class Session implements AsyncDisposable {
   constructor({ defaults = {}, connection }: SessionOptions = {}) {
     this.defaults = defaults;
     this.#ownsConnection = connection !== undefined && !(connection instanceof Connection);
-    this.connection = connection instanceof Connection ? connection : connection === undefined ? sharedConnection() : new Connection(connection);
+    this.connection =
+      connection instanceof Connection
+        ? connection
+        : connection === undefined
+          ? sharedConnection()
+          : new Connection(connection);
   }
 
   /** From the call of {@link Session.close} on. */
@@ -132,13 +137,19 @@ export class Session implements AsyncDisposable {
     const endsAt = performance.now() + timeoutSeconds * 1000;
     this.#giveUp.abort(closedError());
     const undone = this.#undoCreates(timeoutSeconds);
-    const { failures } = await stopEach(this.#sandboxes, { gracefulShutdownSeconds, timeoutSeconds });
+    const { failures } = await stopEach(this.#sandboxes, {
+      gracefulShutdownSeconds,
+      timeoutSeconds,
+    });
     const late = await undone;
     // Sandboxes that came to life while the others were stopped.
     const leftSeconds = Math.max(0.001, (endsAt - performance.now()) / 1000);
     const rest = await stopEach(
       [...this.#sandboxes].filter(({ id }) => !failures.some(({ sandboxId }) => sandboxId === id)),
-      { gracefulShutdownSeconds: Math.min(gracefulShutdownSeconds, leftSeconds), timeoutSeconds: leftSeconds },
+      {
+        gracefulShutdownSeconds: Math.min(gracefulShutdownSeconds, leftSeconds),
+        timeoutSeconds: leftSeconds,
+      },
     );
     this.#sandboxes.clear();
     if (this.#ownsConnection) this.connection.close();
@@ -149,8 +160,14 @@ export class Session implements AsyncDisposable {
   async #undoCreates(timeoutSeconds: number): Promise<readonly CleanupFailure[]> {
     const pending = [...this.#creating];
     if (await settlesWithin(Promise.allSettled(pending), timeoutSeconds)) return [];
-    const error = new TimeoutError({ message: `a create has not come to its end within ${timeoutSeconds} s` });
-    return [...this.#creating].map(() => ({ sandboxId: "", tags: this.defaults.tags ?? [], error }));
+    const error = new TimeoutError({
+      message: `a create has not come to its end within ${timeoutSeconds} s`,
+    });
+    return [...this.#creating].map(() => ({
+      sandboxId: "",
+      tags: this.defaults.tags ?? [],
+      error,
+    }));
   }
 
   #own(sandbox: Sandbox): void {

@@ -22,11 +22,16 @@ export async function stopAll(
 export async function stopEach(
   sandboxes: Iterable<Sandbox>,
   options: StopOptions,
-): Promise<{ readonly stopped: readonly StopResult[]; readonly failures: readonly CleanupFailure[] }> {
+): Promise<{
+  readonly stopped: readonly StopResult[];
+  readonly failures: readonly CleanupFailure[];
+}> {
   const stopped: StopResult[] = [];
   const failures: CleanupFailure[] = [];
   const all = [...sandboxes];
-  const outcomes = await Promise.allSettled(all.map((sandbox) => sandbox.stop({ missingOk: true, ...options })));
+  const outcomes = await Promise.allSettled(
+    all.map((sandbox) => sandbox.stop({ missingOk: true, ...options })),
+  );
   for (const [index, outcome] of outcomes.entries()) {
     const sandbox = all[index];
     if (outcome.status === "fulfilled") stopped.push(outcome.value);

@@ -11,7 +11,7 @@ import {
   type Sandbox,
   SandboxSchema,
   SandboxService,
-  State,
+  type State,
 } from "@tidybox/protocol";
 import { Connection, type ConnectionOptions } from "../connection/connection.ts";
 
@@ -54,23 +54,35 @@ export async function startFaultService(
 }
 
 export function sandboxRecord(state: State, sandboxId = "sb-1", stateReason = ""): Sandbox {
-  return create(SandboxSchema, { sandboxId, spec: { tags: ["tidybox-run-r1"] }, status: { state, stateReason } });
+  return create(SandboxSchema, {
+    sandboxId,
+    spec: { tags: ["tidybox-run-r1"] },
+    status: { state, stateReason },
+  });
 }
 
 /** An error as the service sends it. */
 export function refusal(
   code: Code,
   reason = "",
-  { domain = ERROR_DOMAIN, retryNanos = 0, metadata = {} }: {
+  {
+    domain = ERROR_DOMAIN,
+    retryNanos = 0,
+    metadata = {},
+  }: {
     readonly domain?: string;
     readonly retryNanos?: number;
     readonly metadata?: Record<string, string>;
   } = {},
 ): ConnectError {
   const error = new ConnectError("refused by the test", code);
-  if (reason !== "") error.details.push({ desc: ErrorInfoSchema, value: { reason, domain, metadata } });
+  if (reason !== "")
+    error.details.push({ desc: ErrorInfoSchema, value: { reason, domain, metadata } });
   if (retryNanos > 0) {
-    error.details.push({ desc: RetryInfoSchema, value: { retryDelay: { seconds: 0n, nanos: retryNanos } } });
+    error.details.push({
+      desc: RetryInfoSchema,
+      value: { retryDelay: { seconds: 0n, nanos: retryNanos } },
+    });
   }
   return error;
 }

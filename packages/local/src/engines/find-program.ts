@@ -10,7 +10,9 @@ const USUAL = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
  */
 export function searchPath(): string {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...USUAL];
-  return [...new Set(folders)].filter((folder) => folder.startsWith("/") && isSearchable(folder)).join(delimiter);
+  return [...new Set(folders)]
+    .filter((folder) => folder.startsWith("/") && isSearchable(folder))
+    .join(delimiter);
 }
 
 function isSearchable(folder: string): boolean {

@@ -16,7 +16,6 @@ export interface HostTool {
   readonly inside: string;
 }
 
-
 /**
  * The host's own node and python3 where they are not below /usr (nvm, volta, pyenv, npm's `node`
  * package), so that a test finds in a sandbox what it finds beside it.
@@ -38,9 +37,13 @@ async function pythonTool(): Promise<HostTool | undefined> {
   const program = findProgram("python3");
   if (program === undefined || isSystem(dirname(realpathSync(program)))) return undefined;
   try {
-    const { stdout } = await promisify(execFile)(program, ["-I", "-c", "import sys; print(sys.base_prefix)"], {
-      timeout: PYTHON_ANSWER_SECONDS * 1000,
-    });
+    const { stdout } = await promisify(execFile)(
+      program,
+      ["-I", "-c", "import sys; print(sys.base_prefix)"],
+      {
+        timeout: PYTHON_ANSWER_SECONDS * 1000,
+      },
+    );
     const prefix = realpathSync(stdout.trim());
     // Python has its prefix compiled in, so sandboxes must see it at the same path.
     return isSystem(prefix) ? undefined : { name: "python", prefix, inside: prefix };

@@ -68,7 +68,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
 
 async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | EngineProblem> {
   if (process.platform !== "linux") {
-    return { reason: "it exists on Linux only", remedy: "Run the tests on Linux or in a Linux container." };
+    return {
+      reason: "it exists on Linux only",
+      remedy: "Run the tests on Linux or in a Linux container.",
+    };
   }
   const bwrap = findProgram("bwrap");
   const nsenter = findProgram("nsenter");
@@ -79,7 +82,9 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
   const etc = join(options.stateFolder, "etc-template");
   await makeEtcTemplate(etc);
   const host = hostImageRoot(etc, options.tools);
-  const mapped = new Map(Object.entries(options.images).map(([image, root]) => [image, mappedImageRoot(root, etc)]));
+  const mapped = new Map(
+    Object.entries(options.images).map(([image, root]) => [image, mappedImageRoot(root, etc)]),
+  );
   const engine = new BubblewrapEngine({
     spawner: options.spawner,
     programs: { bwrap, nsenter },
@@ -98,5 +103,8 @@ async function openProcess(options: OpenEngineOptions): Promise<Engine> {
   });
   const reason = await probe(engine);
   if (reason === undefined) return engine;
-  throw new LocalServiceError("local_engine_unavailable", `the engine "process" does not work on this machine: ${reason}`);
+  throw new LocalServiceError(
+    "local_engine_unavailable",
+    `the engine "process" does not work on this machine: ${reason}`,
+  );
 }

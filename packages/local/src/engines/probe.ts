@@ -11,7 +11,11 @@ const PROBE_SECONDS = 2;
  */
 export async function probe(engine: Engine): Promise<string | undefined> {
   try {
-    await withDeadline(makeAndRun(engine), PROBE_SECONDS, () => new Error(`making a sandbox took longer than ${PROBE_SECONDS} s`));
+    await withDeadline(
+      makeAndRun(engine),
+      PROBE_SECONDS,
+      () => new Error(`making a sandbox took longer than ${PROBE_SECONDS} s`),
+    );
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -35,7 +39,10 @@ async function makeAndRun(engine: Engine): Promise<void> {
       process.exited,
       collectOutput(process.stdout, 0),
     ]);
-    if (exitCode !== 0) throw new Error(stderr.bytes.toString().trim() || `\`true\` ended with exit code ${exitCode}`);
+    if (exitCode !== 0)
+      throw new Error(
+        stderr.bytes.toString().trim() || `\`true\` ended with exit code ${exitCode}`,
+      );
   } finally {
     await sandbox.stop();
   }

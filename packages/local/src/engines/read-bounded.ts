@@ -7,7 +7,11 @@ const FIRST_READ_BYTES = 64 * 1024;
  * Reads an open file to its end, at most `maxSizeBytes`. The size is a hint only: files below
  * `/proc` say 0, and a file can grow while it is read.
  */
-export async function readBounded(file: FileHandle, path: string, maxSizeBytes: number): Promise<Uint8Array> {
+export async function readBounded(
+  file: FileHandle,
+  path: string,
+  maxSizeBytes: number,
+): Promise<Uint8Array> {
   const stat = await file.stat();
   if (stat.isDirectory()) throw new SandboxFileError("is_directory", `${path} is a directory`);
   if (!stat.isFile()) throw new SandboxFileError("io_failed", `${path} is not a regular file`);

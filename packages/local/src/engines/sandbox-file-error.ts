@@ -29,15 +29,25 @@ export function fileErrorFromErrno(error: unknown, path: string): SandboxFileErr
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
-      return new SandboxFileError("not_found", `${path}: no such file or directory`, { cause: error });
+      return new SandboxFileError("not_found", `${path}: no such file or directory`, {
+        cause: error,
+      });
     case "EISDIR":
       return new SandboxFileError("is_directory", `${path} is a directory`, { cause: error });
     case "EACCES":
     case "EPERM":
-      return new SandboxFileError("permission_denied", `${path}: permission denied`, { cause: error });
+      return new SandboxFileError("permission_denied", `${path}: permission denied`, {
+        cause: error,
+      });
     case "EROFS":
-      return new SandboxFileError("permission_denied", `${path}: the file system is read-only there`, { cause: error });
+      return new SandboxFileError(
+        "permission_denied",
+        `${path}: the file system is read-only there`,
+        { cause: error },
+      );
     default:
-      return new SandboxFileError("io_failed", `${path}: ${code || String(error)}`, { cause: error });
+      return new SandboxFileError("io_failed", `${path}: ${code || String(error)}`, {
+        cause: error,
+      });
   }
 }

@@ -45,7 +45,10 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
   const host = loopbackAddress(options.host);
   const token = options.token ?? randomToken();
   if (token.trim() === "") {
-    throw new LocalServiceError("local_option_invalid", "token must not be empty: leave it out for a random one");
+    throw new LocalServiceError(
+      "local_option_invalid",
+      "token must not be empty: leave it out for a random one",
+    );
   }
   const shutdown = new AbortController();
   const handle = connectNodeAdapter({

@@ -41,10 +41,16 @@ export function belongsToAnAccount(id: number): boolean {
 }
 
 function bestRange(uids: readonly IdRange[], gids: readonly IdRange[]): IdRange | undefined {
-  const shared = uids.flatMap((uid) => gids.map((gid) => intersection(uid, gid))).filter((range) => range.count > 0);
+  const shared = uids
+    .flatMap((uid) => gids.map((gid) => intersection(uid, gid)))
+    .filter((range) => range.count > 0);
   const above = (lowest: number): IdRange | undefined =>
-    shared.map((range) => intersection(range, { first: lowest, count: 2 ** 31 - lowest })).find(({ count }) => count > 0);
-  const preferred = shared.map((range) => intersection(range, PREFERRED)).find(({ count }) => count > 0);
+    shared
+      .map((range) => intersection(range, { first: lowest, count: 2 ** 31 - lowest }))
+      .find(({ count }) => count > 0);
+  const preferred = shared
+    .map((range) => intersection(range, PREFERRED))
+    .find(({ count }) => count > 0);
   return preferred ?? above(LOWEST_PREFERRED) ?? above(LOWEST);
 }
 
@@ -69,12 +75,15 @@ function takenIds(): (id: number) => boolean {
     const [, first, count] = line.split(":");
     return { first: Number(first), count: Number(count) };
   });
-  return (id) => single.has(id) || ranges.some(({ first, count }) => id >= first && id < first + count);
+  return (id) =>
+    single.has(id) || ranges.some(({ first, count }) => id >= first && id < first + count);
 }
 
 function lines(path: string): readonly string[] {
   try {
-    return readFileSync(path, "utf8").split("\n").filter((line) => line.trim() !== "");
+    return readFileSync(path, "utf8")
+      .split("\n")
+      .filter((line) => line.trim() !== "");
   } catch {
     return [];
   }

@@ -8,14 +8,20 @@ export function checkCommand(
 ): void {
   const found: Violation[] = [];
   if ((command[0] ?? "").trim() === "") {
-    found.push({ field: `${prefix}command`, description: "must have at least one word, the first not blank" });
+    found.push({
+      field: `${prefix}command`,
+      description: "must have at least one word, the first not blank",
+    });
   }
   if (command.some((word) => word.includes("\0"))) {
     found.push({ field: `${prefix}command`, description: "must not contain a NUL character" });
   }
   for (const [name, value] of Object.entries(environment)) {
     if (name !== "" && !/[=\0]/.test(name) && !value.includes("\0")) continue;
-    found.push({ field: `${prefix}env`, description: `has a name or value that no process can have: ${JSON.stringify(name)}` });
+    found.push({
+      field: `${prefix}env`,
+      description: `has a name or value that no process can have: ${JSON.stringify(name)}`,
+    });
   }
   if (found.length > 0) throw invalidArgument(found);
 }

@@ -29,9 +29,14 @@ export class CreateReplays {
   }
 
   /** The sandbox that this very request made before; "conflict" when the token made another. */
-  find(requestId: string, sandbox: Sandbox): { readonly sandboxId: string } | "conflict" | undefined {
+  find(
+    requestId: string,
+    sandbox: Sandbox,
+  ): { readonly sandboxId: string } | "conflict" | undefined {
     const first = this.#byToken.get(requestId);
     if (first === undefined) return undefined;
-    return equals(SandboxSchema, first.sandbox, sandbox) ? { sandboxId: first.sandboxId } : "conflict";
+    return equals(SandboxSchema, first.sandbox, sandbox)
+      ? { sandboxId: first.sandboxId }
+      : "conflict";
   }
 }

@@ -18,7 +18,10 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
   let sandboxId: string;
   beforeAll(async () => {
     service = await startTestService({ engine });
-    sandboxId = await createRunning(service.client, specOf({ environmentVariables: { COLOR: "green" } }));
+    sandboxId = await createRunning(
+      service.client,
+      specOf({ environmentVariables: { COLOR: "green" } }),
+    );
   });
   afterAll(() => service.close());
 
@@ -29,7 +32,9 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
   });
 
   test("returns 127 for a missing and 126 for an unusable program", async () => {
-    expect(await run(service.client, sandboxId, "no-such-program")).toMatchObject({ exitCode: 127 });
+    expect(await run(service.client, sandboxId, "no-such-program")).toMatchObject({
+      exitCode: 127,
+    });
     expect(await run(service.client, sandboxId, "/etc/passwd")).toMatchObject({ exitCode: 126 });
   });
 
@@ -51,13 +56,25 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
   });
 
   test("lets a command open /dev/stdout and /dev/stderr", async () => {
-    const result = await sh(service.client, sandboxId, "echo out >/dev/stdout; echo err >/dev/stderr; echo tee | tee /dev/stderr");
+    const result = await sh(
+      service.client,
+      sandboxId,
+      "echo out >/dev/stdout; echo err >/dev/stderr; echo tee | tee /dev/stderr",
+    );
     expect(result).toEqual({ stdout: "out\ntee\n", stderr: "err\ntee\n", exitCode: 0 });
   });
 
   test("gives an empty standard input", async () => {
-    expect(await run(service.client, sandboxId, "cat")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
-    expect(await sh(service.client, sandboxId, "cat /dev/stdin")).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+    expect(await run(service.client, sandboxId, "cat")).toEqual({
+      stdout: "",
+      stderr: "",
+      exitCode: 0,
+    });
+    expect(await sh(service.client, sandboxId, "cat /dev/stdin")).toEqual({
+      stdout: "",
+      stderr: "",
+      exitCode: 0,
+    });
   });
 
   test("adds the call's environment to the sandbox's", async () => {
@@ -91,7 +108,11 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
       command: ["head", "-c", String(100 * 1024 * 1024), "/dev/zero"],
     });
     expect(result.stdout.length).toBe(16 * 1024 * 1024);
-    expect(result).toMatchObject({ stdoutTruncated: true, stdoutBytesProduced: 104_857_600n, exitCode: 0 });
+    expect(result).toMatchObject({
+      stdoutTruncated: true,
+      stdoutBytesProduced: 104_857_600n,
+      exitCode: 0,
+    });
   });
 
   test("answers although a daemon keeps the output open", async () => {
@@ -125,7 +146,9 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
 
   test("runs many commands at once", async () => {
     const numbers = Array.from({ length: 60 }, (_, index) => String(index));
-    const results = await Promise.all(numbers.map((number) => run(service.client, sandboxId, "echo", number)));
+    const results = await Promise.all(
+      numbers.map((number) => run(service.client, sandboxId, "echo", number)),
+    );
     expect(results.map(({ stdout }) => stdout)).toEqual(numbers.map((number) => `${number}\n`));
   });
 
@@ -141,13 +164,17 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
   });
 
   test("says that a sandbox is unknown, or has ended", async () => {
-    expect(await refusalOf(service.client.exec({ sandboxId: "sb-none", command: ["true"] }))).toMatchObject({
+    expect(
+      await refusalOf(service.client.exec({ sandboxId: "sb-none", command: ["true"] })),
+    ).toMatchObject({
       code: Code.NotFound,
       reason: ErrorReason.SANDBOX_NOT_FOUND,
     });
     const ended = await createRunning(service.client);
     await service.client.deleteSandbox({ sandboxId: ended });
-    expect(await refusalOf(service.client.exec({ sandboxId: ended, command: ["true"] }))).toMatchObject({
+    expect(
+      await refusalOf(service.client.exec({ sandboxId: ended, command: ["true"] })),
+    ).toMatchObject({
       code: Code.FailedPrecondition,
       reason: ErrorReason.SANDBOX_NOT_RUNNING,
     });

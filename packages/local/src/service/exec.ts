@@ -12,14 +12,22 @@ const DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024;
 const MAX_OUTPUT_BYTES = 48 * 1024 * 1024;
 
 /** Runs a command to its end. When the caller goes away or its deadline passes, it is killed. */
-export async function exec(sandboxes: Sandboxes, request: ExecRequest, context: HandlerContext): Promise<ExecResponse> {
+export async function exec(
+  sandboxes: Sandboxes,
+  request: ExecRequest,
+  context: HandlerContext,
+): Promise<ExecResponse> {
   checkCommand(request.command, request.env, "");
   if (request.maxOutputBytes < 0) {
     throw invalidArgument([{ field: "max_output_bytes", description: "must not be negative" }]);
   }
   const maxBytes = Math.min(request.maxOutputBytes || DEFAULT_OUTPUT_BYTES, MAX_OUTPUT_BYTES);
   const sandbox = await sandboxes.running(request.sandboxId, request.container, context.signal);
-  const process = await sandbox.exec({ argv: request.command, environment: request.env, wantsInput: false });
+  const process = await sandbox.exec({
+    argv: request.command,
+    environment: request.env,
+    wantsInput: false,
+  });
   const kill = (): void => process.kill();
   if (context.signal.aborted) kill();
   context.signal.addEventListener("abort", kill, { once: true });

@@ -1,5 +1,11 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema, ERROR_DOMAIN, ErrorInfoSchema, ErrorReason, RetryInfoSchema } from "@tidybox/protocol";
+import {
+  BadRequestSchema,
+  ERROR_DOMAIN,
+  ErrorInfoSchema,
+  ErrorReason,
+  RetryInfoSchema,
+} from "@tidybox/protocol";
 
 type Details = NonNullable<ConstructorParameters<typeof ConnectError>[3]>;
 
@@ -16,13 +22,21 @@ export interface FailureOptions {
 }
 
 /** An error as the service sends it: gRPC code, words, and a reason that clients decide by. */
-export function failure(code: Code, reason: ErrorReason, message: string, options: FailureOptions = {}): ConnectError {
+export function failure(
+  code: Code,
+  reason: ErrorReason,
+  message: string,
+  options: FailureOptions = {},
+): ConnectError {
   const info = { reason, domain: ERROR_DOMAIN, metadata: { ...options.metadata } };
   const details: Details = [{ desc: ErrorInfoSchema, value: info }];
   if (options.retryAfterSeconds !== undefined) {
     const seconds = Math.floor(options.retryAfterSeconds);
     const nanos = Math.round((options.retryAfterSeconds - seconds) * 1e9);
-    details.push({ desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(seconds), nanos } } });
+    details.push({
+      desc: RetryInfoSchema,
+      value: { retryDelay: { seconds: BigInt(seconds), nanos } },
+    });
   }
   return new ConnectError(message, code, undefined, details, options.cause);
 }
@@ -48,5 +62,9 @@ export function sandboxNotFound(sandboxId: string): ConnectError {
 }
 
 export function sandboxNotRunning(sandboxId: string, state: string): ConnectError {
-  return failure(Code.FailedPrecondition, ErrorReason.SANDBOX_NOT_RUNNING, `sandbox ${sandboxId} is not running: it is ${state}`);
+  return failure(
+    Code.FailedPrecondition,
+    ErrorReason.SANDBOX_NOT_RUNNING,
+    `sandbox ${sandboxId} is not running: it is ${state}`,
+  );
 }

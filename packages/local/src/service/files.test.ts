@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "@tidybox/protocol";
-import { createRunning, refusalOf, sh, specOf, startTestService, type TestService } from "../testing/test-service.ts";
+import {
+  createRunning,
+  refusalOf,
+  sh,
+  specOf,
+  startTestService,
+  type TestService,
+} from "../testing/test-service.ts";
 
 const CAP = 32 * 1024 * 1024;
 
@@ -29,7 +36,9 @@ describe.each(["bubblewrap", "process"] as const)("files with the engine %s", (e
 
   test("shows files to commands, and their files to callers", async () => {
     await write("shared", "from the caller\n");
-    expect((await sh(service.client, sandboxId, "cat shared; stat -c %a shared")).stdout).toBe("from the caller\n644\n");
+    expect((await sh(service.client, sandboxId, "cat shared; stat -c %a shared")).stdout).toBe(
+      "from the caller\n644\n",
+    );
     await sh(service.client, sandboxId, "echo from the command > answer");
     expect((await read("answer")).toString()).toBe("from the command\n");
     expect((await read("/workspace/answer")).toString()).toBe("from the command\n");
@@ -46,15 +55,29 @@ describe.each(["bubblewrap", "process"] as const)("files with the engine %s", (e
   test("says what is wrong with a path", async () => {
     await sh(service.client, sandboxId, "mkdir folder; mkfifo pipe");
     const missing = await refusalOf(read("/workspace/none"));
-    expect(missing).toMatchObject({ code: Code.NotFound, reason: ErrorReason.FILE_NOT_FOUND, metadata: { filepath: "/workspace/none" } });
-    expect(await refusalOf(read("/workspace/none/deeper"))).toMatchObject({ reason: ErrorReason.FILE_NOT_FOUND });
-    expect(await refusalOf(read("folder"))).toMatchObject({ reason: ErrorReason.FILE_IS_DIRECTORY });
-    expect(await refusalOf(write("folder", "x"))).toMatchObject({ reason: ErrorReason.FILE_IS_DIRECTORY });
+    expect(missing).toMatchObject({
+      code: Code.NotFound,
+      reason: ErrorReason.FILE_NOT_FOUND,
+      metadata: { filepath: "/workspace/none" },
+    });
+    expect(await refusalOf(read("/workspace/none/deeper"))).toMatchObject({
+      reason: ErrorReason.FILE_NOT_FOUND,
+    });
+    expect(await refusalOf(read("folder"))).toMatchObject({
+      reason: ErrorReason.FILE_IS_DIRECTORY,
+    });
+    expect(await refusalOf(write("folder", "x"))).toMatchObject({
+      reason: ErrorReason.FILE_IS_DIRECTORY,
+    });
     // Neither may hang on the fifo.
     expect(await refusalOf(read("pipe"))).toMatchObject({ reason: ErrorReason.FILE_IO_FAILED });
-    expect(await refusalOf(write("pipe", "x"))).toMatchObject({ reason: ErrorReason.FILE_IO_FAILED });
+    expect(await refusalOf(write("pipe", "x"))).toMatchObject({
+      reason: ErrorReason.FILE_IO_FAILED,
+    });
     expect(await refusalOf(read(""))).toMatchObject({ code: Code.InvalidArgument });
-    expect(await refusalOf(write("/usr/made", "x"))).toMatchObject({ reason: ErrorReason.FILE_PERMISSION_DENIED });
+    expect(await refusalOf(write("/usr/made", "x"))).toMatchObject({
+      reason: ErrorReason.FILE_PERMISSION_DENIED,
+    });
   });
 
   test("carries 32 MiB and refuses more, saying how much there is", async () => {
@@ -63,7 +86,12 @@ describe.each(["bubblewrap", "process"] as const)("files with the engine %s", (e
     expect(await refusalOf(read("more"))).toMatchObject({
       code: Code.FailedPrecondition,
       reason: ErrorReason.FILE_TOO_LARGE,
-      metadata: { filepath: "more", operation: "read", size_bytes: String(CAP + 1), max_size_bytes: String(CAP) },
+      metadata: {
+        filepath: "more",
+        operation: "read",
+        size_bytes: String(CAP + 1),
+        max_size_bytes: String(CAP),
+      },
     });
     await write("written", Buffer.alloc(CAP));
     expect((await sh(service.client, sandboxId, "stat -c %s written")).stdout).toBe(`${CAP}\n`);
@@ -104,9 +132,15 @@ describe("files with the engine bubblewrap only", () => {
       ],
     });
     const id = await createRunning(service.client, spec);
-    expect((await sh(service.client, id, "pwd; cat main.txt /etc/tool.conf /opt/x/y/z; hostname -f >/dev/null; cat /etc/hostname")).stdout).toBe(
-      `/app/src\nmain conf z${id.slice(0, 60)}\n`,
-    );
+    expect(
+      (
+        await sh(
+          service.client,
+          id,
+          "pwd; cat main.txt /etc/tool.conf /opt/x/y/z; hostname -f >/dev/null; cat /etc/hostname",
+        )
+      ).stdout,
+    ).toBe(`/app/src\nmain conf z${id.slice(0, 60)}\n`);
   });
 
   test("mounts scratch volumes, on disk and in memory", async () => {
@@ -126,9 +160,13 @@ describe("files with the engine bubblewrap only", () => {
       },
     );
     const id = await createRunning(service.client, spec);
-    expect((await sh(service.client, id, "echo shared > /data/x; cat view/x; echo no > view/y")).stdout).toBe("shared\n");
+    expect(
+      (await sh(service.client, id, "echo shared > /data/x; cat view/x; echo no > view/y")).stdout,
+    ).toBe("shared\n");
     expect((await sh(service.client, id, "ls /data")).stdout).toBe("x\n");
-    expect((await sh(service.client, id, "head -c 100000 /dev/zero > /fast/x")).stderr).toContain("No space left");
+    expect((await sh(service.client, id, "head -c 100000 /dev/zero > /fast/x")).stderr).toContain(
+      "No space left",
+    );
     await service.client.writeFile({ sandboxId: id, path: "/fast/y/z", content: Buffer.from("") });
     expect((await sh(service.client, id, "ls /fast/y")).stdout).toBe("z\n");
   });

@@ -25,7 +25,9 @@ export async function readFile(
   checkPath(path);
   const sandbox = await sandboxes.running(sandboxId, container, context.signal);
   try {
-    return create(ReadFileResponseSchema, { content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES) });
+    return create(ReadFileResponseSchema, {
+      content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES),
+    });
   } catch (error) {
     throw fileFailure(error, path, "read");
   }
@@ -49,20 +51,35 @@ export async function writeFile(
 
 function checkPath(path: string): void {
   if (path !== "" && !path.includes("\0")) return;
-  throw invalidArgument([{ field: "path", description: "must not be empty and must not contain NUL" }]);
+  throw invalidArgument([
+    { field: "path", description: "must not be empty and must not contain NUL" },
+  ]);
 }
 
 function fileFailure(error: unknown, path: string, operation: Operation): unknown {
   if (!(error instanceof SandboxFileError)) return error;
-  const options = { metadata: { [FileErrorMetadata.FILE_PATH]: path, [FileErrorMetadata.OPERATION]: operation }, cause: error };
+  const options = {
+    metadata: { [FileErrorMetadata.FILE_PATH]: path, [FileErrorMetadata.OPERATION]: operation },
+    cause: error,
+  };
   switch (error.kind) {
     case "not_found":
       return failure(Code.NotFound, ErrorReason.FILE_NOT_FOUND, error.message, options);
     case "is_directory":
-      return failure(Code.FailedPrecondition, ErrorReason.FILE_IS_DIRECTORY, error.message, options);
+      return failure(
+        Code.FailedPrecondition,
+        ErrorReason.FILE_IS_DIRECTORY,
+        error.message,
+        options,
+      );
     case "permission_denied":
       // Not PERMISSION_DENIED: clients take that code for wrong credentials.
-      return failure(Code.FailedPrecondition, ErrorReason.FILE_PERMISSION_DENIED, error.message, options);
+      return failure(
+        Code.FailedPrecondition,
+        ErrorReason.FILE_PERMISSION_DENIED,
+        error.message,
+        options,
+      );
     case "too_large":
       return tooLarge(path, operation, error.sizeBytes);
     case "io_failed":

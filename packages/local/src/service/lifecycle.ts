@@ -12,7 +12,11 @@ export type Lifecycle =
   | { readonly state: typeof State.COMPLETED; readonly reason: string; readonly exitCode: number }
   /** It could not run, or something killed it that nobody asked for. */
   | { readonly state: typeof State.FAILED; readonly reason: string; readonly exitCode?: number }
-  | { readonly state: typeof State.TERMINATED; readonly reason: string; readonly exitCode?: number };
+  | {
+      readonly state: typeof State.TERMINATED;
+      readonly reason: string;
+      readonly exitCode?: number;
+    };
 
 /** States of a sandbox that has ended, by one of which every sandbox ends. */
 export type Outcome = Extract<

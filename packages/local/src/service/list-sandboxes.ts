@@ -18,13 +18,18 @@ const MAX_PAGE_SIZE = 1000;
 const PAGE_BYTES = 32 * 1024 * 1024;
 
 /** One page, oldest sandbox first. All filters must hold. */
-export function listSandboxes(registry: SandboxRegistry, request: ListSandboxesRequest): ListSandboxesResponse {
+export function listSandboxes(
+  registry: SandboxRegistry,
+  request: ListSandboxesRequest,
+): ListSandboxesResponse {
   const after = decodePageToken(request.pageToken);
   if (after === undefined) {
-    const description = "is not a token of this service; use next_page_token of the page before, as it is";
+    const description =
+      "is not a token of this service; use next_page_token of the page before, as it is";
     throw invalidArgument([{ field: "page_token", description }]);
   }
-  if (request.pageSize < 0) throw invalidArgument([{ field: "page_size", description: "must not be negative" }]);
+  if (request.pageSize < 0)
+    throw invalidArgument([{ field: "page_size", description: "must not be negative" }]);
   const pageSize = Math.min(request.pageSize || DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
   const page: SandboxRecord[] = [];
   let bytes = 0;
@@ -46,7 +51,9 @@ export function hasAllTags(record: SandboxRecord, tags: readonly string[]): bool
 function matches(record: SandboxRecord, request: ListSandboxesRequest): boolean {
   const anyState = request.state === State.UNSPECIFIED;
   // A terminal state in the filter asks for ended sandboxes, flag or not.
-  const wanted = anyState ? record.isActive || request.showTerminated : record.state === request.state;
+  const wanted = anyState
+    ? record.isActive || request.showTerminated
+    : record.state === request.state;
   return (
     wanted &&
     (record.isActive || request.showTerminated || isTerminal(request.state)) &&
@@ -58,5 +65,8 @@ function matches(record: SandboxRecord, request: ListSandboxesRequest): boolean 
 }
 
 function answer(page: readonly SandboxRecord[], nextPageToken: string): ListSandboxesResponse {
-  return create(ListSandboxesResponseSchema, { sandboxes: page.map((record) => record.view()), nextPageToken });
+  return create(ListSandboxesResponseSchema, {
+    sandboxes: page.map((record) => record.view()),
+    nextPageToken,
+  });
 }

@@ -12,7 +12,11 @@ export class OutputTail {
     const part = chunk.length > this.#maxBytes ? chunk.subarray(-this.#maxBytes) : chunk;
     this.#chunks.push(part);
     this.#bytes += part.length;
-    for (let first = this.#chunks[0]; first !== undefined && this.#bytes - first.length >= this.#maxBytes; first = this.#chunks[0]) {
+    for (
+      let first = this.#chunks[0];
+      first !== undefined && this.#bytes - first.length >= this.#maxBytes;
+      first = this.#chunks[0]
+    ) {
       this.#chunks.shift();
       this.#bytes -= first.length;
     }

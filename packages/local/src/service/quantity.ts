@@ -16,5 +16,7 @@ const UNITS: Readonly<Record<string, number>> = {
 export function parseQuantity(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)([kMGTP]|[KMGTP]i)?$/.exec(text);
   const unit = UNITS[match?.[2] ?? ""];
-  return match?.[1] === undefined || unit === undefined ? undefined : Math.round(Number(match[1]) * unit);
+  return match?.[1] === undefined || unit === undefined
+    ? undefined
+    : Math.round(Number(match[1]) * unit);
 }

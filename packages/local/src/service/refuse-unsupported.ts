@@ -1,4 +1,10 @@
-import { type Container, type EgressRule, SandboxMode, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
+import {
+  type Container,
+  type EgressRule,
+  SandboxMode,
+  type SandboxSpec,
+  StorageMedium,
+} from "@tidybox/protocol";
 
 /**
  * What a spec asks for that one machine cannot give, in words; undefined when it can give all of
@@ -15,12 +21,14 @@ export function unsupported(spec: SandboxSpec): string | undefined {
     spec.objectStorageAccess !== undefined && "object storage access",
     spec.instanceType !== "" && "instance types",
     spec.runtimeClass !== "" && "runtime classes",
-    spec.network?.egress.some((rule) => !allowsAll(rule)) && "egress rules other than any destination on any port",
+    spec.network?.egress.some((rule) => !allowsAll(rule)) &&
+      "egress rules other than any destination on any port",
     (spec.network?.ingress.length ?? 0) > 0 && "ingress rules",
     ...spec.volumes.map(({ name, source }) => {
       if (source.case === "volumeId") return `registered volumes (${name})`;
       if (source.case !== "scratch") return undefined;
-      if (source.value.restoreFromSnapshotId !== "") return `volumes restored from snapshots (${name})`;
+      if (source.value.restoreFromSnapshotId !== "")
+        return `volumes restored from snapshots (${name})`;
       const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");
       return share && `volumes sized by a share of the memory (${name}); give a size such as 64Mi`;
     }),
@@ -31,19 +39,26 @@ export function unsupported(spec: SandboxSpec): string | undefined {
   return `the local service does not have: ${missing.join("; ")}. Leave it out, or run this against the real service.`;
 }
 
-function unsupportedInContainer(container: Container, spec: SandboxSpec): readonly (string | false | undefined)[] {
+function unsupportedInContainer(
+  container: Container,
+  spec: SandboxSpec,
+): readonly (string | false | undefined)[] {
   const security = container.securityContext;
   const inMemory = (name: string): boolean =>
     spec.volumes.some(
       (volume) =>
-        volume.name === name && volume.source.case === "scratch" && volume.source.value.medium === StorageMedium.MEMORY,
+        volume.name === name &&
+        volume.source.case === "scratch" &&
+        volume.source.value.medium === StorageMedium.MEMORY,
     );
   const memoryMounts = container.volumeMounts.filter(({ volume }) => inMemory(volume));
   return [
-    (container.resources?.gpu ?? container.resourceRequirements?.requests?.gpu ?? container.resourceRequirements?.limits?.gpu) !==
-      undefined && "GPUs",
+    (container.resources?.gpu ??
+      container.resourceRequirements?.requests?.gpu ??
+      container.resourceRequirements?.limits?.gpu) !== undefined && "GPUs",
     container.secretStores.length > 0 && "secret stores",
-    container.imagePullCredentials !== undefined && "private images (nothing is pulled; map the image to a directory)",
+    container.imagePullCredentials !== undefined &&
+      "private images (nothing is pulled; map the image to a directory)",
     (security?.runAsUser ?? 0) !== 0 && "users other than root (run_as_user)",
     (security?.runAsGroup ?? 0) !== 0 && "groups other than root (run_as_group)",
     security?.privileged === true && "privileged containers",
@@ -53,7 +68,8 @@ function unsupportedInContainer(container: Container, spec: SandboxSpec): readon
     !["", "Unconfined"].includes(security?.seccompProfile ?? "") && "seccomp profiles",
     memoryMounts.some(({ subPath }) => subPath !== "") && "sub paths of volumes in memory",
     memoryMounts.some(({ readOnly }) => readOnly) && "read-only mounts of volumes in memory",
-    new Set(memoryMounts.map(({ volume }) => volume)).size !== memoryMounts.length && "mounting one volume in memory twice",
+    new Set(memoryMounts.map(({ volume }) => volume)).size !== memoryMounts.length &&
+      "mounting one volume in memory twice",
   ];
 }
 

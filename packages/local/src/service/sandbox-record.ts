@@ -1,6 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampNow } from "@bufbuild/protobuf/wkt";
-import { isTerminal, type Sandbox, SandboxSchema, type SandboxSpec, State } from "@tidybox/protocol";
+import {
+  isTerminal,
+  type Sandbox,
+  SandboxSchema,
+  type SandboxSpec,
+  State,
+} from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { deferred } from "../deferred.ts";
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
@@ -40,7 +46,8 @@ export class SandboxRecord {
   #lifecycle: Lifecycle = { state: State.CREATING };
   #sandbox: EngineSandbox | undefined;
   #main: MainProcess | undefined;
-  #lifetime: Alarm | undefined;
+  readonly #lifetime: Alarm;
+  #started = false;
   #draining: { readonly killAt: number; readonly timer: NodeJS.Timeout } | undefined;
   /** What it ends as once no process is left; set when the main process ended by itself. */
   #outcome: Outcome | undefined;
@@ -53,6 +60,11 @@ export class SandboxRecord {
     this.runnerId = options.runnerId;
     this.spec = options.spec;
     this.sizeBytes = options.sizeBytes;
+    // From the creation on, so that a start that hangs ends too.
+    const { maxLifetimeSeconds } = options;
+    this.#lifetime = new Alarm(maxLifetimeSeconds, () =>
+      this.terminate(0, `its lifetime of ${maxLifetimeSeconds} s is over`),
+    );
   }
 
   get state(): State {
@@ -80,11 +92,9 @@ export class SandboxRecord {
 
   /** Makes it run. Never throws: what goes wrong is the sandbox's outcome. */
   async start(engine: Engine): Promise<void> {
-    // From the creation on, so that a start that hangs ends too.
-    const { maxLifetimeSeconds } = this.#options;
-    this.#lifetime = new Alarm(maxLifetimeSeconds, () =>
-      this.terminate(0, `its lifetime of ${maxLifetimeSeconds} s is over`),
-    );
+    // It was asked to stop while it waited for its turn.
+    if (!this.isActive) return;
+    this.#started = true;
     try {
       const sandbox = await engine.start(this.#options.plan);
       this.#sandbox = sandbox;
@@ -101,11 +111,17 @@ export class SandboxRecord {
       }
     } catch (error) {
       const reason = `the sandbox could not start: ${error instanceof Error ? error.message : String(error)}`;
-      const stopped = await this.#sandbox?.stop().then(() => undefined, (failure: unknown) => String(failure));
+      const stopped = await this.#sandbox?.stop().then(
+        () => undefined,
+        (failure: unknown) => String(failure),
+      );
       this.#end(
         this.state === State.TERMINATING
           ? { state: State.TERMINATED, reason: this.#reason() }
-          : { state: State.FAILED, reason: stopped === undefined ? reason : `${reason}; then: ${stopped}` },
+          : {
+              state: State.FAILED,
+              reason: stopped === undefined ? reason : `${reason}; then: ${stopped}`,
+            },
       );
     }
   }
@@ -119,6 +135,7 @@ export class SandboxRecord {
     const killAt = Date.now() + graceSeconds * 1000;
     const first = this.state !== State.TERMINATING;
     if (first) this.#move({ state: State.TERMINATING, reason });
+    if (!this.#started) return this.#end({ state: State.TERMINATED, reason });
     if (!first && this.#draining !== undefined && killAt >= this.#draining.killAt) return;
     clearTimeout(this.#draining?.timer);
     const timer = setTimeout(() => this.#kill(), Math.max(0, graceSeconds * 1000));
@@ -149,10 +166,14 @@ export class SandboxRecord {
         ...(this.#endTime && { endTime: this.#endTime }),
         ...(exitCode !== undefined && { exitCode }),
         ...(container?.resources && { effectiveResources: container.resources }),
-        ...(container?.resourceRequirements && { effectiveResourceRequirements: container.resourceRequirements }),
+        ...(container?.resourceRequirements && {
+          effectiveResourceRequirements: container.resourceRequirements,
+        }),
         effectiveEgress: this.spec.network?.egress ?? [],
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
-        containerStatuses: [{ name: container?.name ?? "", state: lifecycle.state, exitCode: exitCode ?? 0 }],
+        containerStatuses: [
+          { name: container?.name ?? "", state: lifecycle.state, exitCode: exitCode ?? 0 },
+        ],
         runnerId: this.runnerId,
       },
     });
@@ -167,9 +188,11 @@ export class SandboxRecord {
     clearTimeout(this.#draining?.timer);
     this.#killed = true;
     // Not there yet: start() comes by here when it is.
-    void this.#sandbox?.stop().catch((error: unknown) =>
-      this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` }),
-    );
+    void this.#sandbox
+      ?.stop()
+      .catch((error: unknown) =>
+        this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` }),
+      );
   }
 
   async #mainEnded(main: MainProcess): Promise<void> {
@@ -180,8 +203,16 @@ export class SandboxRecord {
     const failed = await main.startFailure(end);
     this.#outcome =
       failed === undefined
-        ? { state: State.COMPLETED, reason: `the main process ended with exit code ${exitCode}`, exitCode }
-        : { state: State.FAILED, reason: `the main process could not be started: ${failed}`, exitCode };
+        ? {
+            state: State.COMPLETED,
+            reason: `the main process ended with exit code ${exitCode}`,
+            exitCode,
+          }
+        : {
+            state: State.FAILED,
+            reason: `the main process could not be started: ${failed}`,
+            exitCode,
+          };
     // What it left behind goes before anyone is told that it is over.
     this.#kill();
   }
@@ -203,7 +234,7 @@ export class SandboxRecord {
 
   #end(outcome: Outcome): void {
     if (!this.isActive) return;
-    this.#lifetime?.cancel();
+    this.#lifetime.cancel();
     clearTimeout(this.#draining?.timer);
     this.#endTime = timestampNow();
     this.endedAt = Date.now();
@@ -214,7 +245,9 @@ export class SandboxRecord {
 
   #move(next: Lifecycle): void {
     if (!canMove(this.state, next.state)) {
-      throw new Error(`sandbox ${this.id} cannot go from ${stateName(this.state)} to ${stateName(next.state)}`);
+      throw new Error(
+        `sandbox ${this.id} cannot go from ${stateName(this.state)} to ${stateName(next.state)}`,
+      );
     }
     this.#lifecycle = next;
     if (next.state !== State.CREATING) this.#ready.resolve();

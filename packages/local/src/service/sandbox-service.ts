@@ -43,11 +43,15 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
     readFile: (request, context) => translated(() => readFile(sandboxes, request, context)),
     writeFile: (request, context) => translated(() => writeFile(sandboxes, request, context)),
     createSandboxFromTemplate: () => {
-      throw notImplemented("the local service has no templates yet: create the sandbox from its full spec");
+      throw notImplemented(
+        "the local service has no templates yet: create the sandbox from its full spec",
+      );
     },
     // oxlint-disable-next-line require-yield -- it refuses before the first item
     async *streamLogs() {
-      throw notImplemented("the local service does not stream logs yet: run the command with Exec or StreamExec to see its output");
+      throw notImplemented(
+        "the local service does not stream logs yet: run the command with Exec or StreamExec to see its output",
+      );
     },
     createFileSystemSnapshot: noSnapshots,
     getFileSystemSnapshot: noSnapshots,
@@ -75,5 +79,7 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
 /** What is wrong with this machine is UNAVAILABLE, in the words of whoever found it. */
 function asConnectError(error: unknown): unknown {
   if (error instanceof ConnectError || !(error instanceof LocalServiceError)) return error;
-  return failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, error.message, { cause: error });
+  return failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, error.message, {
+    cause: error,
+  });
 }

@@ -1,7 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
-import { BadRequestSchema, ErrorReason, RetryInfoSchema, SandboxMode, State } from "@tidybox/protocol";
-import { createRunning, refusalOf, specOf, type SpecInit, startTestService, type TestService, until } from "../testing/test-service.ts";
+import {
+  BadRequestSchema,
+  ErrorReason,
+  RetryInfoSchema,
+  SandboxMode,
+  State,
+} from "@tidybox/protocol";
+import {
+  createRunning,
+  refusalOf,
+  specOf,
+  type SpecInit,
+  startTestService,
+  type TestService,
+  until,
+} from "../testing/test-service.ts";
 
 describe("creating, listing and purging", () => {
   let service: TestService;
@@ -10,9 +24,12 @@ describe("creating, listing and purging", () => {
   });
   afterAll(() => service.close());
 
-  const create = (spec: SpecInit, requestId = "") => service.client.createSandbox({ sandbox: { spec }, requestId });
+  const create = (spec: SpecInit, requestId = "") =>
+    service.client.createSandbox({ sandbox: { spec }, requestId });
   const purge = () => service.client.purgeSandboxes({ purgeAll: true });
-  const ids = async (request: Parameters<TestService["client"]["listSandboxes"]>[0]): Promise<string[]> =>
+  const ids = async (
+    request: Parameters<TestService["client"]["listSandboxes"]>[0],
+  ): Promise<string[]> =>
     (await service.client.listSandboxes(request)).sandboxes.map(({ sandboxId }) => sandboxId);
 
   test("one token makes one sandbox, however often and however fast it is sent", async () => {
@@ -20,7 +37,10 @@ describe("creating, listing and purging", () => {
     const answers = await Promise.all(Array.from({ length: 5 }, () => create(spec, "token-1")));
     expect(new Set(answers.map(({ sandboxId }) => sandboxId)).size).toBe(1);
     // Maps have no order on the wire.
-    const again = await create(specOf({ environmentVariables: { B: "2", A: "1" } }, { tags: ["once"] }), "token-1");
+    const again = await create(
+      specOf({ environmentVariables: { B: "2", A: "1" } }, { tags: ["once"] }),
+      "token-1",
+    );
     expect(again.sandboxId).toBe(answers[0]?.sandboxId);
     expect(await ids({ tags: ["once"] })).toHaveLength(1);
     await service.client.deleteSandbox({ sandboxId: again.sandboxId });
@@ -28,14 +48,21 @@ describe("creating, listing and purging", () => {
     expect((await create(spec, "token-1")).sandboxId).toBe(again.sandboxId);
     expect((await create(spec, "token-2")).sandboxId).not.toBe(again.sandboxId);
     const conflict = await refusalOf(create(specOf({}, { tags: ["other"] }), "token-1"));
-    expect(conflict).toMatchObject({ code: Code.InvalidArgument, reason: ErrorReason.INVALID_ARGUMENT, message: expect.stringContaining("request_id") });
+    expect(conflict).toMatchObject({
+      code: Code.InvalidArgument,
+      reason: ErrorReason.INVALID_ARGUMENT,
+      message: expect.stringContaining("request_id"),
+    });
     await purge();
   });
 
   test("counts starting and stopping sandboxes against the limit, and says when to come back", async () => {
     for (let count = 0; count < 12; count += 1) await create(specOf());
     const refusal = await refusalOf(create(specOf()));
-    expect(refusal).toMatchObject({ code: Code.ResourceExhausted, reason: ErrorReason.RUNNER_CAPACITY_EXHAUSTED });
+    expect(refusal).toMatchObject({
+      code: Code.ResourceExhausted,
+      reason: ErrorReason.RUNNER_CAPACITY_EXHAUSTED,
+    });
     expect(refusal.error.findDetails(RetryInfoSchema)[0]?.retryDelay).toBeDefined();
     expect((await purge()).purgeCount).toBe(12);
     await create(specOf());
@@ -44,14 +71,15 @@ describe("creating, listing and purging", () => {
 
   test("pages stay true while sandboxes come and go", async () => {
     const made: string[] = [];
-    for (let count = 0; count < 6; count += 1) made.push(await createRunning(service.client, specOf({}, { tags: ["paged"] })));
+    for (let count = 0; count < 6; count += 1)
+      made.push(await createRunning(service.client, specOf({}, { tags: ["paged"] })));
     const request = { tags: ["paged"], pageSize: 2, showTerminated: true };
     const first = await service.client.listSandboxes(request);
     await service.client.deleteSandbox({ sandboxId: made[0] ?? "" });
     await service.client.deleteSandbox({ sandboxId: made[3] ?? "" });
     made.push(await createRunning(service.client, specOf({}, { tags: ["paged"] })));
     const seen = first.sandboxes.map(({ sandboxId }) => sandboxId);
-    for (let pageToken = first.nextPageToken; pageToken !== ""; ) {
+    for (let pageToken = first.nextPageToken; pageToken !== "";) {
       const page = await service.client.listSandboxes({ ...request, pageToken });
       seen.push(...page.sandboxes.map(({ sandboxId }) => sandboxId));
       pageToken = page.nextPageToken;
@@ -62,9 +90,13 @@ describe("creating, listing and purging", () => {
 
   test("refuses a page token that is none of its own", async () => {
     for (const pageToken of ["x", "dGlkeWJveA", "999"]) {
-      expect(await refusalOf(service.client.listSandboxes({ pageToken }))).toMatchObject({ code: Code.InvalidArgument });
+      expect(await refusalOf(service.client.listSandboxes({ pageToken }))).toMatchObject({
+        code: Code.InvalidArgument,
+      });
     }
-    expect(await refusalOf(service.client.listSandboxes({ pageSize: -1 }))).toMatchObject({ code: Code.InvalidArgument });
+    expect(await refusalOf(service.client.listSandboxes({ pageSize: -1 }))).toMatchObject({
+      code: Code.InvalidArgument,
+    });
   });
 
   test("filters by all tags, by state, by runner, and hides what has ended", async () => {
@@ -92,13 +124,22 @@ describe("creating, listing and purging", () => {
     const dry = await service.client.purgeSandboxes({ tags: ["p"], dryRun: true });
     expect(dry).toMatchObject({ purgeCount: 2, failedSandboxIds: [] });
     expect(await ids({})).toEqual([both, one]);
-    expect(await service.client.purgeSandboxes({ tags: ["p", "q"] })).toMatchObject({ purgeCount: 1, failedSandboxIds: [] });
+    expect(await service.client.purgeSandboxes({ tags: ["p", "q"] })).toMatchObject({
+      purgeCount: 1,
+      failedSandboxIds: [],
+    });
     expect(await ids({})).toEqual([one]);
     expect((await purge()).purgeCount).toBe(1);
     expect((await purge()).purgeCount).toBe(0);
-    expect(await refusalOf(service.client.purgeSandboxes({}))).toMatchObject({ code: Code.InvalidArgument });
-    expect(await refusalOf(service.client.purgeSandboxes({ tags: ["p"], purgeAll: true }))).toMatchObject({ code: Code.InvalidArgument });
-    expect(await refusalOf(service.client.purgeSandboxes({ purgeAll: true, requestId: "x" }))).toMatchObject({ code: Code.Unimplemented });
+    expect(await refusalOf(service.client.purgeSandboxes({}))).toMatchObject({
+      code: Code.InvalidArgument,
+    });
+    expect(
+      await refusalOf(service.client.purgeSandboxes({ tags: ["p"], purgeAll: true })),
+    ).toMatchObject({ code: Code.InvalidArgument });
+    expect(
+      await refusalOf(service.client.purgeSandboxes({ purgeAll: true, requestId: "x" })),
+    ).toMatchObject({ code: Code.Unimplemented });
   });
 
   const invalid: readonly (readonly [string, SpecInit, string])[] = [
@@ -108,40 +149,126 @@ describe("creating, listing and purging", () => {
     ["a tag of 60 characters", specOf({}, { tags: ["a".repeat(60)] }), "tags[0]"],
     ["a tag twice", specOf({}, { tags: ["a", "a"] }), "tags"],
     ["a negative lifetime", specOf({}, { maxLifetimeSeconds: -1 }), "max_lifetime_seconds"],
-    ["a lifetime over 30 days", specOf({}, { maxLifetimeSeconds: 30 * 86_400 + 1 }), "max_lifetime_seconds"],
-    ["two containers of one name", { containers: [{ name: "a", image: "i" }, { name: "a", image: "i" }], primaryContainer: "a" }, "containers"],
+    [
+      "a lifetime over 30 days",
+      specOf({}, { maxLifetimeSeconds: 30 * 86_400 + 1 }),
+      "max_lifetime_seconds",
+    ],
+    [
+      "two containers of one name",
+      {
+        containers: [
+          { name: "a", image: "i" },
+          { name: "a", image: "i" },
+        ],
+        primaryContainer: "a",
+      },
+      "containers",
+    ],
     ["an unknown primary container", specOf({}, { primaryContainer: "b" }), "primary_container"],
     ["args without a command", specOf({ args: ["x"] }), "containers[0].args"],
-    ["a relative file", specOf({ files: [{ path: "x", content: new Uint8Array() }] }), "containers[0].files[0].path"],
-    ["a file that is a folder", specOf({ files: [{ path: "/x/", content: new Uint8Array() }] }), "containers[0].files[0].path"],
-    ["a mount at /proc/x", specOf({ volumeMounts: [{ volume: "v", mountPath: "/proc/x" }] }, { volumes: [{ name: "v" }] }), "containers[0].volume_mounts[0].mount_path"],
-    ["a mount that is not normalized", specOf({ volumeMounts: [{ volume: "v", mountPath: "/a/../b" }] }, { volumes: [{ name: "v" }] }), "containers[0].volume_mounts[0].mount_path"],
-    ["a mount of no volume", specOf({ volumeMounts: [{ volume: "w", mountPath: "/a" }] }), "containers[0].volume_mounts[0].volume"],
+    [
+      "a relative file",
+      specOf({ files: [{ path: "x", content: new Uint8Array() }] }),
+      "containers[0].files[0].path",
+    ],
+    [
+      "a file that is a folder",
+      specOf({ files: [{ path: "/x/", content: new Uint8Array() }] }),
+      "containers[0].files[0].path",
+    ],
+    [
+      "a mount at /proc/x",
+      specOf(
+        { volumeMounts: [{ volume: "v", mountPath: "/proc/x" }] },
+        { volumes: [{ name: "v" }] },
+      ),
+      "containers[0].volume_mounts[0].mount_path",
+    ],
+    [
+      "a mount that is not normalized",
+      specOf(
+        { volumeMounts: [{ volume: "v", mountPath: "/a/../b" }] },
+        { volumes: [{ name: "v" }] },
+      ),
+      "containers[0].volume_mounts[0].mount_path",
+    ],
+    [
+      "a mount of no volume",
+      specOf({ volumeMounts: [{ volume: "w", mountPath: "/a" }] }),
+      "containers[0].volume_mounts[0].volume",
+    ],
     ["a volume's odd name", specOf({}, { volumes: [{ name: "a b" }] }), "volumes[0].name"],
-    ["memory without size", specOf({}, { volumes: [{ name: "v", source: { case: "scratch", value: { medium: 2 } } }] }), "volumes[0].scratch.size"],
+    [
+      "memory without size",
+      specOf({}, { volumes: [{ name: "v", source: { case: "scratch", value: { medium: 2 } } }] }),
+      "volumes[0].scratch.size",
+    ],
     ["port 0", specOf({}, { services: [{ port: 0 }] }), "services[0].port"],
-    ["egress rules that are denied", specOf({}, { network: { denyEgress: true, egress: [{ destination: { case: "any", value: true } }] } }), "network.egress"],
+    [
+      "egress rules that are denied",
+      specOf(
+        {},
+        { network: { denyEgress: true, egress: [{ destination: { case: "any", value: true } }] } },
+      ),
+      "network.egress",
+    ],
     ["runner ids without mode CKS", specOf({}, { runnerIds: ["r"] }), "runner_ids"],
-    ["a variable without a name", specOf({ environmentVariables: { "": "x" } }), "containers[0].environment_variables"],
+    [
+      "a variable without a name",
+      specOf({ environmentVariables: { "": "x" } }),
+      "containers[0].environment_variables",
+    ],
   ];
   test.each(invalid)("finds invalid: %s", async (_, spec, field) => {
     const refusal = await refusalOf(create(spec));
-    expect(refusal).toMatchObject({ code: Code.InvalidArgument, reason: ErrorReason.INVALID_ARGUMENT });
+    expect(refusal).toMatchObject({
+      code: Code.InvalidArgument,
+      reason: ErrorReason.INVALID_ARGUMENT,
+    });
     const violations = refusal.error.findDetails(BadRequestSchema)[0]?.fieldViolations ?? [];
     expect(violations.map((violation) => violation.field)).toContain(`sandbox.spec.${field}`);
   });
 
   const missing: readonly (readonly [string, SpecInit])[] = [
     ["GPU", specOf({ resourceRequirements: { requests: { gpu: { count: 1n } } } })],
-    ["several containers", { containers: [{ name: "a", image: "i" }, { name: "b", image: "i" }], primaryContainer: "a" }],
+    [
+      "several containers",
+      {
+        containers: [
+          { name: "a", image: "i" },
+          { name: "b", image: "i" },
+        ],
+        primaryContainer: "a",
+      },
+    ],
     ["init containers", specOf({}, { initContainers: [{ name: "i", image: "i" }] })],
     ["services", specOf({}, { services: [{ port: 80 }] })],
-    ["registered volumes", specOf({}, { volumes: [{ name: "v", source: { case: "volumeId", value: "x" } }] })],
-    ["snapshots", specOf({}, { volumes: [{ name: "v", source: { case: "scratch", value: { restoreFromSnapshotId: "s" } } }] })],
+    [
+      "registered volumes",
+      specOf({}, { volumes: [{ name: "v", source: { case: "volumeId", value: "x" } }] }),
+    ],
+    [
+      "snapshots",
+      specOf(
+        {},
+        {
+          volumes: [
+            { name: "v", source: { case: "scratch", value: { restoreFromSnapshotId: "s" } } },
+          ],
+        },
+      ),
+    ],
     ["secret stores", specOf({ secretStores: [{ storeName: "s" }] })],
     ["mode CKS", specOf({}, { mode: SandboxMode.CKS })],
-    ["egress rules", specOf({}, { network: { egress: [{ destination: { case: "dnsName", value: "a.com" } }] } })],
-    ["ingress rules", specOf({}, { network: { ingress: [{ source: { case: "any", value: true } }] } })],
+    [
+      "egress rules",
+      specOf({}, { network: { egress: [{ destination: { case: "dnsName", value: "a.com" } }] } }),
+    ],
+    [
+      "ingress rules",
+      specOf({}, { network: { ingress: [{ source: { case: "any", value: true } }] } }),
+    ],
     ["object storage", specOf({}, { objectStorageAccess: { buckets: ["b"] } })],
     ["instance types", specOf({}, { instanceType: "x" })],
     ["privileged", specOf({ securityContext: { privileged: true } })],
@@ -164,7 +291,10 @@ describe("creating, listing and purging", () => {
       })(),
     ];
     for (const call of calls) {
-      expect(await refusalOf(call)).toMatchObject({ code: Code.Unimplemented, message: expect.stringContaining("yet") });
+      expect(await refusalOf(call)).toMatchObject({
+        code: Code.Unimplemented,
+        message: expect.stringContaining("yet"),
+      });
     }
   });
 });
@@ -172,14 +302,20 @@ describe("creating, listing and purging", () => {
 test("the engine process refuses what it could only pretend", async () => {
   const service = await startTestService({ engine: "process" });
   try {
-    const refuse = (spec: SpecInit) => refusalOf(service.client.createSandbox({ sandbox: { spec } }));
+    const refuse = (spec: SpecInit) =>
+      refusalOf(service.client.createSandbox({ sandbox: { spec } }));
     expect(await refuse(specOf({}, { network: { denyEgress: true } }))).toMatchObject({
       code: Code.FailedPrecondition,
       message: expect.stringContaining("bubblewrap"),
     });
-    const mount = specOf({ volumeMounts: [{ volume: "v", mountPath: "/data" }] }, { volumes: [{ name: "v" }] });
+    const mount = specOf(
+      { volumeMounts: [{ volume: "v", mountPath: "/data" }] },
+      { volumes: [{ name: "v" }] },
+    );
     expect(await refuse(mount)).toMatchObject({ code: Code.FailedPrecondition });
-    expect(await refuse(specOf({ workingDir: "/app" }))).toMatchObject({ code: Code.FailedPrecondition });
+    expect(await refuse(specOf({ workingDir: "/app" }))).toMatchObject({
+      code: Code.FailedPrecondition,
+    });
   } finally {
     await service.close();
   }

@@ -14,7 +14,13 @@ import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { withDeadline } from "../deadline.ts";
 import type { NoticeListener } from "../notice.ts";
 import { CreateReplays } from "./create-replays.ts";
-import { failure, invalidArgument, notImplemented, sandboxNotFound, sandboxNotRunning } from "./failures.ts";
+import {
+  failure,
+  invalidArgument,
+  notImplemented,
+  sandboxNotFound,
+  sandboxNotRunning,
+} from "./failures.ts";
 import { stateName } from "./lifecycle.ts";
 import { hasAllTags } from "./list-sandboxes.ts";
 import { planSandbox } from "./sandbox-plan.ts";
@@ -72,14 +78,16 @@ export class Sandboxes {
   create(request: CreateSandboxRequest): SandboxRecord {
     const { sandbox, requestId } = request;
     const spec = sandbox?.spec;
-    if (sandbox === undefined || spec === undefined) throw invalidArgument([{ field: "sandbox.spec", description: "must be set" }]);
+    if (sandbox === undefined || spec === undefined)
+      throw invalidArgument([{ field: "sandbox.spec", description: "must be set" }]);
     if (Buffer.byteLength(requestId) > MAX_REQUEST_ID_BYTES) {
       const description = `must have at most ${MAX_REQUEST_ID_BYTES} bytes`;
       throw invalidArgument([{ field: "request_id", description }]);
     }
     const first = requestId === "" ? undefined : this.#replays.find(requestId, sandbox);
     if (first === "conflict") {
-      const description = "was used for a sandbox with another spec; make a new one for each different create";
+      const description =
+        "was used for a sandbox with another spec; make a new one for each different create";
       throw invalidArgument([{ field: "request_id", description }]);
     }
     const replayed = first && this.registry.get(first.sandboxId);
@@ -101,7 +109,10 @@ export class Sandboxes {
       runnerId: this.#options.runnerId,
       spec,
       plan,
-      mainCommand: container === undefined || container.command === "" ? [] : [container.command, ...container.args],
+      mainCommand:
+        container === undefined || container.command === ""
+          ? []
+          : [container.command, ...container.args],
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
     });
@@ -148,7 +159,9 @@ export class Sandboxes {
       );
     }
     if (request.gracePeriodSeconds < 0) {
-      throw invalidArgument([{ field: "grace_period_seconds", description: "must not be negative" }]);
+      throw invalidArgument([
+        { field: "grace_period_seconds", description: "must not be negative" },
+      ]);
     }
     const record = this.registry.get(request.sandboxId);
     if (record === undefined) {
@@ -161,8 +174,11 @@ export class Sandboxes {
   }
 
   /** Stops all active sandboxes of a scope, side by side. Returns ids that could not be stopped. */
-  async purge(request: PurgeSandboxesRequest): Promise<{ readonly count: number; readonly failed: readonly string[] }> {
-    if (request.requestId !== "") throw notImplemented("request_id of a purge is reserved: leave it empty");
+  async purge(
+    request: PurgeSandboxesRequest,
+  ): Promise<{ readonly count: number; readonly failed: readonly string[] }> {
+    if (request.requestId !== "")
+      throw notImplemented("request_id of a purge is reserved: leave it empty");
     if (request.purgeAll === request.tags.length > 0) {
       const description = "exactly one scope: either tags, or purge_all";
       throw invalidArgument([{ field: request.purgeAll ? "tags" : "purge_all", description }]);
@@ -216,7 +232,9 @@ export class Sandboxes {
           code: "image_not_mapped",
           message:
             `image ${JSON.stringify(image)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
-            (engine.name === "bubblewrap" ? "(read-only). Map it with `images` to use an unpacked image." : "."),
+            (engine.name === "bubblewrap"
+              ? "(read-only). Map it with `images` to use an unpacked image."
+              : "."),
         }),
       );
     }
@@ -224,7 +242,8 @@ export class Sandboxes {
       once("resources", () =>
         onNotice({
           code: "resources_not_enforced",
-          message: "cpu and memory of sandboxes are accepted, but the local service does not enforce them.",
+          message:
+            "cpu and memory of sandboxes are accepted, but the local service does not enforce them.",
         }),
       );
     }

@@ -8,7 +8,14 @@ import {
   type ExecStreamResponse,
 } from "@tidybox/protocol";
 import { markedProcesses } from "../engines/process/marked-processes.ts";
-import { createRunning, eventually, pause, refusalOf, startTestService, type TestService } from "../testing/test-service.ts";
+import {
+  createRunning,
+  eventually,
+  pause,
+  refusalOf,
+  startTestService,
+  type TestService,
+} from "../testing/test-service.ts";
 
 type Message = NonNullable<MessageInitShape<typeof ExecStreamRequestSchema>["message"]>;
 
@@ -98,7 +105,9 @@ describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s
     }
     requests.end();
     const responses = await collect(requests);
-    const output = responses.flatMap(({ message }) => (message.case === "output" ? [message.value.data] : []));
+    const output = responses.flatMap(({ message }) =>
+      message.case === "output" ? [message.value.data] : [],
+    );
     expect(Buffer.concat(output).equals(content)).toBe(true);
     expect(Math.max(...output.map((data) => data.length))).toBeLessThanOrEqual(512 * 1024);
   });
@@ -135,7 +144,8 @@ describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s
     const mark = `STREAM_CANCEL_${engine}`;
     const cancel = new AbortController();
     const requests = start(["/bin/sh", "-c", "sleep 600; true"], { [mark]: "1" });
-    const stream = service.client.streamExec(requests, { signal: cancel.signal })[Symbol.asyncIterator]();
+    const responses = service.client.streamExec(requests, { signal: cancel.signal });
+    const stream = responses[Symbol.asyncIterator]();
     await stream.next();
     await eventually(() => markedProcesses(`${mark}=1`).length >= 2);
     cancel.abort();

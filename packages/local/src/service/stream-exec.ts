@@ -28,10 +28,16 @@ export async function* streamExec(
   const init = await firstMessage(messages);
   checkCommand(init.command, init.env, "init.");
   if (init.tty) {
-    throw notImplemented("the local service has no terminals yet: run the command without tty, its output is streamed too");
+    throw notImplemented(
+      "the local service has no terminals yet: run the command without tty, its output is streamed too",
+    );
   }
   const sandbox = await sandboxes.running(init.sandboxId, init.container, context.signal);
-  const process = await sandbox.exec({ argv: init.command, environment: init.env, wantsInput: true });
+  const process = await sandbox.exec({
+    argv: init.command,
+    environment: init.env,
+    wantsInput: true,
+  });
   const kill = (): void => process.kill();
   if (context.signal.aborted) kill();
   context.signal.addEventListener("abort", kill, { once: true });
@@ -55,7 +61,9 @@ export async function* streamExec(
 async function firstMessage(messages: AsyncIterator<ExecStreamRequest>): Promise<ExecStreamInit> {
   const { done, value } = await messages.next();
   if (done !== true && value.message.case === "init") return value.message.value;
-  throw invalidArgument([{ field: "init", description: "must be the first message of the stream" }]);
+  throw invalidArgument([
+    { field: "init", description: "must be the first message of the stream" },
+  ]);
 }
 
 /** Both streams as they come, until both have ended. */
@@ -68,7 +76,11 @@ async function* output(process: EngineProcess): AsyncGenerator<ExecStreamRespons
   ]);
   while (pipes.size > 0) {
     for (const [stream, pipe] of pipes) {
-      if (!reading.has(stream)) reading.set(stream, pipe.read().then((data) => ({ stream, data })));
+      if (!reading.has(stream))
+        reading.set(
+          stream,
+          pipe.read().then((data) => ({ stream, data })),
+        );
     }
     const { stream, data } = await Promise.race(reading.values());
     reading.delete(stream);
@@ -77,7 +89,9 @@ async function* output(process: EngineProcess): AsyncGenerator<ExecStreamRespons
   }
 }
 
-type ResponseInit = NonNullable<NonNullable<Parameters<typeof create<typeof ExecStreamResponseSchema>>[1]>["message"]>;
+type ResponseInit = NonNullable<
+  NonNullable<Parameters<typeof create<typeof ExecStreamResponseSchema>>[1]>["message"]
+>;
 
 function response(message: ResponseInit): ExecStreamResponse {
   return create(ExecStreamResponseSchema, { message });

@@ -66,13 +66,27 @@ function checkContainers(spec: SandboxSpec, check: Check): void {
   check(spec.containers.length > 0, "containers", "must have at least one container");
   check(new Set(names).size === names.length, "containers", "must have unique names");
   if (spec.primaryContainer === "") {
-    check(spec.containers.length <= 1, "primary_container", "must be named when there are several containers");
+    check(
+      spec.containers.length <= 1,
+      "primary_container",
+      "must be named when there are several containers",
+    );
   } else {
     const known = spec.containers.some(({ name }) => name === spec.primaryContainer);
-    check(known, "primary_container", `names no container: ${JSON.stringify(spec.primaryContainer)}`);
+    check(
+      known,
+      "primary_container",
+      `names no container: ${JSON.stringify(spec.primaryContainer)}`,
+    );
   }
-  const secrets = spec.containers.flatMap(({ secretStores }) => secretStores.flatMap((store) => store.secrets));
-  check(secrets.length <= MAX_SECRETS, "containers", `must refer to at most ${MAX_SECRETS} secrets`);
+  const secrets = spec.containers.flatMap(({ secretStores }) =>
+    secretStores.flatMap((store) => store.secrets),
+  );
+  check(
+    secrets.length <= MAX_SECRETS,
+    "containers",
+    `must refer to at most ${MAX_SECRETS} secrets`,
+  );
   for (const [index, container] of spec.containers.entries()) {
     checkContainer(container, spec, (valid, field, description) =>
       check(valid, `containers[${index}].${field}`, description),
@@ -83,7 +97,11 @@ function checkContainers(spec: SandboxSpec, check: Check): void {
 function checkContainer(container: Container, spec: SandboxSpec, check: Check): void {
   check(container.name !== "", "name", "must not be empty");
   check(container.image.trim() !== "", "image", "must not be empty");
-  check(container.command !== "" || container.args.length === 0, "args", "must be empty without a command");
+  check(
+    container.command !== "" || container.args.length === 0,
+    "args",
+    "must be empty without a command",
+  );
   check(
     ![container.command, ...container.args].some((word) => word.includes("\0")),
     "command",
@@ -115,8 +133,16 @@ function checkFiles(container: Container, check: Check): void {
   for (const [index, { path }] of container.files.entries()) {
     const field = `files[${index}].path`;
     const last = path.slice(path.lastIndexOf("/") + 1);
-    check(path.startsWith("/") && !["", ".", ".."].includes(last), field, "must be an absolute path with a file name");
-    check(!path.split("/").includes("..") && !path.includes("\0"), field, 'must not contain ".." or NUL');
+    check(
+      path.startsWith("/") && !["", ".", ".."].includes(last),
+      field,
+      "must be an absolute path with a file name",
+    );
+    check(
+      !path.split("/").includes("..") && !path.includes("\0"),
+      field,
+      'must not contain ".." or NUL',
+    );
     check(!paths.has(path), field, `must be unique: ${path}`);
     paths.add(path);
   }
@@ -127,22 +153,46 @@ function checkMounts(container: Container, spec: SandboxSpec, check: Check): voi
   for (const [index, mount] of container.volumeMounts.entries()) {
     const field = `volume_mounts[${index}]`;
     const { mountPath: path } = mount;
-    check(spec.volumes.some(({ name }) => name === mount.volume), `${field}.volume`, `names no volume: ${mount.volume}`);
-    check(isNormalized(path) && path !== "/", `${field}.mount_path`, "must be absolute and normalized, and not /");
-    check(path.length <= MAX_MOUNT_PATH_LENGTH, `${field}.mount_path`, `must have at most ${MAX_MOUNT_PATH_LENGTH} characters`);
-    const reserved = RESERVED_MOUNT_PATHS.find((place) => path === place || path.startsWith(`${place}/`));
+    check(
+      spec.volumes.some(({ name }) => name === mount.volume),
+      `${field}.volume`,
+      `names no volume: ${mount.volume}`,
+    );
+    check(
+      isNormalized(path) && path !== "/",
+      `${field}.mount_path`,
+      "must be absolute and normalized, and not /",
+    );
+    check(
+      path.length <= MAX_MOUNT_PATH_LENGTH,
+      `${field}.mount_path`,
+      `must have at most ${MAX_MOUNT_PATH_LENGTH} characters`,
+    );
+    const reserved = RESERVED_MOUNT_PATHS.find(
+      (place) => path === place || path.startsWith(`${place}/`),
+    );
     check(reserved === undefined, `${field}.mount_path`, `must not be at or below ${reserved}`);
     check(!paths.has(path), `${field}.mount_path`, `must be unique: ${path}`);
-    const file = container.files.find((each) => each.path === path || path.startsWith(`${each.path}/`));
+    const file = container.files.find(
+      (each) => each.path === path || path.startsWith(`${each.path}/`),
+    );
     check(file === undefined, `${field}.mount_path`, `overlaps the file ${file?.path}`);
-    check(mount.subPath === "" || isNormalized(`/${mount.subPath}`), `${field}.sub_path`, 'must be relative, without "." or ".."');
+    check(
+      mount.subPath === "" || isNormalized(`/${mount.subPath}`),
+      `${field}.sub_path`,
+      'must be relative, without "." or ".."',
+    );
     paths.add(path);
   }
 }
 
 function isNormalized(path: string): boolean {
   const parts = path.split("/");
-  return path.startsWith("/") && parts.slice(1).every((part) => !["", ".", ".."].includes(part)) && !path.includes("\0");
+  return (
+    path.startsWith("/") &&
+    parts.slice(1).every((part) => !["", ".", ".."].includes(part)) &&
+    !path.includes("\0")
+  );
 }
 
 function checkTags(tags: readonly string[], check: Check): void {
@@ -160,22 +210,46 @@ function checkVolumes(spec: SandboxSpec, check: Check): void {
   const names = spec.volumes.map(({ name }) => name);
   check(new Set(names).size === names.length, "volumes", "must have unique names");
   for (const [index, volume] of spec.volumes.entries()) {
-    check(VOLUME_NAME_PATTERN.test(volume.name), `volumes[${index}].name`, "must be 1 to 63 characters of A-Z a-z 0-9 _ -");
+    check(
+      VOLUME_NAME_PATTERN.test(volume.name),
+      `volumes[${index}].name`,
+      "must be 1 to 63 characters of A-Z a-z 0-9 _ -",
+    );
     if (volume.source.case !== "scratch") continue;
     const { size, medium } = volume.source.value;
     const field = `volumes[${index}].scratch.size`;
-    check(medium !== StorageMedium.MEMORY || size !== "", field, "must be set for a volume in memory");
+    check(
+      medium !== StorageMedium.MEMORY || size !== "",
+      field,
+      "must be set for a volume in memory",
+    );
     const share = medium === StorageMedium.MEMORY && /^([1-9]\d?|100)%$/.test(size);
-    check(size === "" || share || (parseQuantity(size) ?? 0) > 0, field, `is no size such as 10Gi: ${JSON.stringify(size)}`);
+    check(
+      size === "" || share || (parseQuantity(size) ?? 0) > 0,
+      field,
+      `is no size such as 10Gi: ${JSON.stringify(size)}`,
+    );
   }
 }
 
 function checkRunnerIds(spec: SandboxSpec, check: Check): void {
   const { runnerIds } = spec;
-  check(runnerIds.length <= MAX_RUNNER_IDS, "runner_ids", `must have at most ${MAX_RUNNER_IDS} entries`);
+  check(
+    runnerIds.length <= MAX_RUNNER_IDS,
+    "runner_ids",
+    `must have at most ${MAX_RUNNER_IDS} entries`,
+  );
   const bytes = runnerIds.reduce((sum, id) => sum + Buffer.byteLength(id), 0);
   check(bytes <= MAX_RUNNER_IDS_BYTES, "runner_ids", "must have at most 64 KiB in all");
-  check(runnerIds.every((id) => id.trim() !== ""), "runner_ids", "must not have blank entries");
+  check(
+    runnerIds.every((id) => id.trim() !== ""),
+    "runner_ids",
+    "must not have blank entries",
+  );
   check(new Set(runnerIds).size === runnerIds.length, "runner_ids", "must be unique");
-  check(runnerIds.length === 0 || spec.mode === SandboxMode.CKS, "runner_ids", "may only be set with mode CKS");
+  check(
+    runnerIds.length === 0 || spec.mode === SandboxMode.CKS,
+    "runner_ids",
+    "may only be set with mode CKS",
+  );
 }

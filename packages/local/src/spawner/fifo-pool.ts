@@ -51,7 +51,9 @@ export class FifoPool {
 
   async #fill(): Promise<void> {
     try {
-      const paths = Array.from({ length: BATCH }, (_, index) => join(this.#folder, String(this.#made + index)));
+      const paths = Array.from({ length: BATCH }, (_, index) =>
+        join(this.#folder, String(this.#made + index)),
+      );
       this.#made += BATCH;
       await this.#make(paths);
       this.#names.push(...paths);

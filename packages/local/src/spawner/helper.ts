@@ -3,7 +3,14 @@ import { withDeadline } from "../deadline.ts";
 import { type Deferred, deferred } from "../deferred.ts";
 import { LocalServiceError } from "../error.ts";
 import { programFile } from "../program-file.ts";
-import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup, RawEnd, ToolMount } from "./messages.ts";
+import type {
+  FailedMount,
+  HelperAnswer,
+  HelperRequest,
+  HelperSetup,
+  RawEnd,
+  ToolMount,
+} from "./messages.ts";
 
 const START_SECONDS = 20;
 const CLOSE_SECONDS = 5;
@@ -37,7 +44,9 @@ export class Helper {
         if (this.#gone === undefined) this.#lose(why);
         if (this.#gone !== undefined) resolve(this.#gone);
       };
-      child.once("exit", (code, signal) => end(signal === null ? `it exited with code ${code}` : `it was killed by ${signal}`));
+      child.once("exit", (code, signal) =>
+        end(signal === null ? `it exited with code ${code}` : `it was killed by ${signal}`),
+      );
       child.once("error", (error) => end(error.message));
     });
   }
@@ -47,7 +56,8 @@ export class Helper {
     const mounts = options.mounts ?? [];
     const node = [process.execPath, programFile("spawn-helper")];
     // Mounts below "slave" stay in the helper's namespace and vanish with it; the host's come in.
-    const command = mounts.length > 0 ? ["unshare", "--mount", "--propagation", "slave", "--", ...node] : node;
+    const command =
+      mounts.length > 0 ? ["unshare", "--mount", "--propagation", "slave", "--", ...node] : node;
     const child = spawn(command[0] as string, command.slice(1), {
       cwd: "/",
       // Not ours: a secret in our environment would be in /proc of a second process.
@@ -77,8 +87,14 @@ export class Helper {
       throw error;
     });
     try {
-      await withDeadline(Promise.race([ready, died]), START_SECONDS, () =>
-        new LocalServiceError("local_helper_failed", `the helper process did not start within ${START_SECONDS} s`),
+      await withDeadline(
+        Promise.race([ready, died]),
+        START_SECONDS,
+        () =>
+          new LocalServiceError(
+            "local_helper_failed",
+            `the helper process did not start within ${START_SECONDS} s`,
+          ),
       );
       return helper;
     } catch (error) {
@@ -153,7 +169,9 @@ export class Helper {
   #lose(why: string): void {
     this.#gone = new LocalServiceError(
       "local_helper_failed",
-      this.#closing ? "the local service is closing" : `the local service's helper process is gone (${why}); nothing can run any more: restart the local service`,
+      this.#closing
+        ? "the local service is closing"
+        : `the local service's helper process is gone (${why}); nothing can run any more: restart the local service`,
     );
     for (const pending of this.#asked.values()) pending.reject(this.#gone);
     for (const settle of this.#ends.values()) settle("lost");

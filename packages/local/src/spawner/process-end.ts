@@ -13,6 +13,7 @@ export interface ProcessEnd {
 export const KILLED_EXIT_CODE = 137;
 
 export function processEnd({ code, signal }: RawEnd): ProcessEnd {
-  const exitCode = code ?? 128 + (signal === null ? constants.signals.SIGKILL : constants.signals[signal]);
+  const exitCode =
+    code ?? 128 + (signal === null ? constants.signals.SIGKILL : constants.signals[signal]);
   return { exitCode, lost: false };
 }

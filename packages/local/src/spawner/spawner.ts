@@ -101,14 +101,25 @@ export class Spawner {
       fifos.push(await this.#fifos.take(), await this.#fifos.take());
       const [out, err] = fifos as [OpenFifo, OpenFifo];
       const answer = await withDeadline(
-        this.#helper.ask({ ...command, type: "spawn", id, stdoutPath: out.path, stderrPath: err.path }),
+        this.#helper.ask({
+          ...command,
+          type: "spawn",
+          id,
+          stdoutPath: out.path,
+          stderrPath: err.path,
+        }),
         SPAWN_SECONDS,
         () => tooSlow(`starting ${command.file}`, SPAWN_SECONDS),
       );
       if (answer.type !== "spawned") throw unexpected(answer.type);
       const stdin =
-        connected && (await withDeadline(connected, SPAWN_SECONDS, () => tooSlow("connecting standard input", SPAWN_SECONDS)));
-      const exited = ended.then((end) => (end === "lost" ? { exitCode: KILLED_EXIT_CODE, lost: true } : processEnd(end)));
+        connected &&
+        (await withDeadline(connected, SPAWN_SECONDS, () =>
+          tooSlow("connecting standard input", SPAWN_SECONDS),
+        ));
+      const exited = ended.then((end) =>
+        end === "lost" ? { exitCode: KILLED_EXIT_CODE, lost: true } : processEnd(end),
+      );
       for (const fifo of fifos) this.#fifos.release(fifo);
       return {
         pid: answer.pid,
@@ -137,17 +148,20 @@ export class Spawner {
   }): Promise<HeldProcess> {
     const id = this.#helper.nextId();
     const kill = (): void => this.#helper.tell({ type: "signal", id, signal: "SIGKILL" });
-    const ended = this.#helper.end(id).then((end) =>
-      end === "lost"
-        ? { exitCode: KILLED_EXIT_CODE, lost: true, stderrTail: "" }
-        : { ...processEnd(end), stderrTail: end.stderrTail },
-    );
+    const ended = this.#helper
+      .end(id)
+      .then((end) =>
+        end === "lost"
+          ? { exitCode: KILLED_EXIT_CODE, lost: true, stderrTail: "" }
+          : { ...processEnd(end), stderrTail: end.stderrTail },
+      );
     const early = ended.then((end) => {
       throw new LocalServiceError(
         "local_engine_unavailable",
         end.lost
           ? "the helper process died while the sandbox was starting"
-          : end.stderrTail.trim() || `${request.file} ended with code ${end.exitCode} before the sandbox was ready`,
+          : end.stderrTail.trim() ||
+              `${request.file} ended with code ${end.exitCode} before the sandbox was ready`,
       );
     });
     try {
@@ -190,5 +204,8 @@ function tooSlow(what: string, seconds: number): LocalServiceError {
 }
 
 function unexpected(type: string): LocalServiceError {
-  return new LocalServiceError("local_helper_failed", `the helper process gave an unexpected answer: ${type}`);
+  return new LocalServiceError(
+    "local_helper_failed",
+    `the helper process gave an unexpected answer: ${type}`,
+  );
 }

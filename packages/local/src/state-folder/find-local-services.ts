@@ -18,5 +18,7 @@ export async function findLocalServices(): Promise<readonly FoundLocalService[]>
   const folders = (await candidateFolders()).filter(({ owner }) => isAlive(owner));
   const answers = await Promise.all(folders.map(({ path }) => askAccess(path)));
   // A folder's owner is checked by the system; that the answer is its owner's, by the pid.
-  return answers.filter((access, index): access is Access => access?.pid === folders[index]?.owner.pid) as readonly FoundLocalService[];
+  return answers.filter(
+    (access, index): access is Access => access?.pid === folders[index]?.owner.pid,
+  ) as readonly FoundLocalService[];
 }

@@ -32,14 +32,18 @@ function killStragglers(path: string): void {
 async function remove({ path, uid, gid }: CandidateFolder): Promise<void> {
   if (uid === process.getuid?.()) return removeTree(path);
   // `unshare -Ur` gives this account back what a sandbox took from it with `chmod 000`.
-  const child = spawn("sh", ["-c", 'rm -rf -- "$1" 2>/dev/null || unshare -Ur rm -rf -- "$1"', "sh", path], {
-    uid,
-    gid,
-    cwd: "/",
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-    stdio: "ignore",
-    timeout: REMOVE_SECONDS * 1000,
-  });
+  const child = spawn(
+    "sh",
+    ["-c", 'rm -rf -- "$1" 2>/dev/null || unshare -Ur rm -rf -- "$1"', "sh", path],
+    {
+      uid,
+      gid,
+      cwd: "/",
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      stdio: "ignore",
+      timeout: REMOVE_SECONDS * 1000,
+    },
+  );
   const [code] = (await once(child, "exit")) as [number | null];
   if (code !== 0) throw new Error(`rm ended with code ${code}`);
 }

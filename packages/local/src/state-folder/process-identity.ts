@@ -22,7 +22,10 @@ export function isAlive(identity: ProcessIdentity): boolean {
 function startTimeOf(pid: number): string | undefined {
   try {
     if (process.platform !== "linux") {
-      return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8", timeout: 5000 }).trim();
+      return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], {
+        encoding: "utf8",
+        timeout: 5000,
+      }).trim();
     }
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The name in parentheses may hold spaces: fields are counted behind it. Field 3 comes first.

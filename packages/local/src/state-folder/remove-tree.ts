@@ -12,6 +12,8 @@ export async function removeTree(path: string): Promise<void> {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if ((code !== "EACCES" && code !== "EPERM") || process.platform !== "linux") throw error;
     // `chmod 000` in a sandbox keeps its owner out; root of a user namespace is not kept out.
-    await promisify(execFile)("unshare", ["-Ur", "rm", "-rf", "--", path], { timeout: REMOVE_SECONDS * 1000 });
+    await promisify(execFile)("unshare", ["-Ur", "rm", "-rf", "--", path], {
+      timeout: REMOVE_SECONDS * 1000,
+    });
   }
 }

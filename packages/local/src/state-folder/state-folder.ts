@@ -44,6 +44,7 @@ export function makeStateFolder(identity: Identity | undefined, label: string | 
 
 function parentFolder(identity: Identity | undefined): string {
   const parent = tmpdir();
-  const usable = parent.length <= MAX_PARENT_LENGTH && (identity === undefined || isReachableByOthers(parent));
+  const usable =
+    parent.length <= MAX_PARENT_LENGTH && (identity === undefined || isReachableByOthers(parent));
   return usable ? parent : "/tmp";
 }

@@ -1,11 +1,19 @@
 /** A local service in a process of its own, as it is meant to be used; talks to its test by IPC. */
-import { LocalServiceError, type LocalNotice, type LocalServiceOptions, startLocalService } from "../index.ts";
+import {
+  LocalServiceError,
+  type LocalNotice,
+  type LocalServiceOptions,
+  startLocalService,
+} from "../index.ts";
 
 const notices: LocalNotice[] = [];
 
 try {
   const options = JSON.parse(process.argv[2] ?? "{}") as LocalServiceOptions;
-  const service = await startLocalService({ ...options, onNotice: (notice) => void notices.push(notice) });
+  const service = await startLocalService({
+    ...options,
+    onNotice: (notice) => void notices.push(notice),
+  });
   process.on("message", (message) => {
     if (message === "notices") process.send?.(notices);
     else void service.close().then(() => process.disconnect());

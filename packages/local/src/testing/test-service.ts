@@ -45,16 +45,29 @@ export class RefusedStart extends Error {
   }
 }
 
-/** Starts a service in a process and a temp folder of its own. Throws RefusedStart. */
-export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+/**
+ * Starts a service in a process and a temp folder of its own. Throws RefusedStart. `launcher` is a
+ * command that executes the words after it, for a machine that is less than this one.
+ */
+export async function startTestService(
+  options: TestServiceOptions = {},
+  launcher: readonly string[] = [],
+): Promise<TestService> {
   const folder = mkdtempSync("/tmp/local-test-");
   chmodSync(folder, 0o1777);
-  const child = fork(fileURLToPath(new URL("serve.ts", import.meta.url)), [JSON.stringify(options)], {
-    env: { ...process.env, TMPDIR: folder, TIDYBOX_TEST_SECRET: "host-secret" },
-    execArgv: [],
-  });
+  const child = fork(
+    fileURLToPath(new URL("serve.ts", import.meta.url)),
+    [JSON.stringify(options)],
+    {
+      env: { ...process.env, TMPDIR: folder, TIDYBOX_TEST_SECRET: "host-secret" },
+      ...(launcher[0] === undefined
+        ? { execArgv: [] }
+        : { execPath: launcher[0], execArgv: [...launcher.slice(1), process.execPath] }),
+    },
+  );
   const [answer] = (await once(child, "message")) as [
-    { readonly baseUrl: string; readonly token: string; readonly engine: string } | { readonly code: string; readonly message: string },
+    | { readonly baseUrl: string; readonly token: string; readonly engine: string }
+    | { readonly code: string; readonly message: string },
   ];
   if ("code" in answer) {
     await gone(child);
@@ -77,7 +90,8 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
       const left = readdirSync(folder);
       rmSync(folder, { recursive: true, force: true });
       if (left.length > 0) throw new Error(`the service left ${left.join(", ")} in ${folder}`);
-      if (child.exitCode !== 0) throw new Error(`the service ended with ${child.exitCode ?? child.signalCode}`);
+      if (child.exitCode !== 0)
+        throw new Error(`the service ended with ${child.exitCode ?? child.signalCode}`);
     },
   };
 }
@@ -107,10 +121,20 @@ export function specOf(container: ContainerInit = {}, rest: SpecInit = {}): Spec
   return { ...rest, containers: [main] } as SpecInit;
 }
 
-export async function createRunning(client: ServiceClient, spec: SpecInit = specOf()): Promise<string> {
-  const { sandboxId } = await client.createSandbox({ sandbox: { spec: create(SandboxSpecSchema, spec) } });
-  const sandbox = await until(client, sandboxId, (state) => state === State.RUNNING || isTerminal(state));
-  if (sandbox.status?.state !== State.RUNNING) throw new Error(`did not run: ${sandbox.status?.stateReason}`);
+export async function createRunning(
+  client: ServiceClient,
+  spec: SpecInit = specOf(),
+): Promise<string> {
+  const { sandboxId } = await client.createSandbox({
+    sandbox: { spec: create(SandboxSpecSchema, spec) },
+  });
+  const sandbox = await until(
+    client,
+    sandboxId,
+    (state) => state === State.RUNNING || isTerminal(state),
+  );
+  if (sandbox.status?.state !== State.RUNNING)
+    throw new Error(`did not run: ${sandbox.status?.stateReason}`);
   return sandboxId;
 }
 
@@ -146,9 +170,17 @@ export interface TextResult {
   readonly exitCode: number;
 }
 
-export async function run(client: ServiceClient, sandboxId: string, ...command: string[]): Promise<TextResult> {
+export async function run(
+  client: ServiceClient,
+  sandboxId: string,
+  ...command: string[]
+): Promise<TextResult> {
   const { stdout, stderr, exitCode } = await client.exec({ sandboxId, command });
-  return { stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr), exitCode };
+  return {
+    stdout: new TextDecoder().decode(stdout),
+    stderr: new TextDecoder().decode(stderr),
+    exitCode,
+  };
 }
 
 export function sh(client: ServiceClient, sandboxId: string, script: string): Promise<TextResult> {
@@ -170,7 +202,13 @@ export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
   } catch (cause) {
     const error = ConnectError.from(cause);
     const info = error.findDetails(ErrorInfoSchema)[0];
-    return { code: error.code, reason: info?.reason, metadata: info?.metadata ?? {}, message: error.rawMessage, error };
+    return {
+      code: error.code,
+      reason: info?.reason,
+      metadata: info?.metadata ?? {},
+      message: error.rawMessage,
+      error,
+    };
   }
   throw new Error("the call succeeded, and should not have");
 }

@@ -35,7 +35,11 @@ export class BubblewrapEngine implements Engine {
     for (const mount of plan.mounts) {
       if (!isReadOnlyPlace(mount.path)) continue;
       const message = `the local engine cannot mount a volume at ${mount.path}: system folders are read-only here`;
-      return { kind: "not_implemented", field: "sandbox.spec.containers[0].volume_mounts", message };
+      return {
+        kind: "not_implemented",
+        field: "sandbox.spec.containers[0].volume_mounts",
+        message,
+      };
     }
     return undefined;
   }
@@ -65,7 +69,15 @@ export class BubblewrapEngine implements Engine {
         ...["--unshare-user", "--uid", "0", "--gid", "0"],
         ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"],
         ...(plan.denyEgress ? ["--unshare-net"] : []),
-        ...["--hostname", hostname, "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
+        ...[
+          "--hostname",
+          hostname,
+          "--die-with-parent",
+          "--new-session",
+          "--cap-drop",
+          "ALL",
+          "--clearenv",
+        ],
         ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--tmpfs", "/run"],
         ...root.args,
         ...folderArguments,

@@ -41,7 +41,9 @@ export class BubblewrapSandbox implements EngineSandbox {
         : `the sandbox's first process ended unexpectedly (code ${end.exitCode})`;
       return { reason };
     });
-    this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) => this.exec(command));
+    this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
+      this.exec(command),
+    );
   }
 
   async exec(command: ExecCommand): Promise<EngineProcess> {
@@ -89,8 +91,13 @@ export class BubblewrapSandbox implements EngineSandbox {
 
   async stop(): Promise<void> {
     if (!this.#over) this.#options.held.kill();
-    await withDeadline(this.ended, STOP_SECONDS, () =>
-      new Error(`sandbox ${this.#options.plan.id} did not end within ${STOP_SECONDS} s of SIGKILL`),
+    await withDeadline(
+      this.ended,
+      STOP_SECONDS,
+      () =>
+        new Error(
+          `sandbox ${this.#options.plan.id} did not end within ${STOP_SECONDS} s of SIGKILL`,
+        ),
     );
   }
 

@@ -24,7 +24,8 @@ export async function openContained(
 ): Promise<FileHandle> {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   const last = parts.pop();
-  if (last === undefined || last === ".." || parts.includes("..")) throw new NeedsSandboxResolution();
+  if (last === undefined || last === ".." || parts.includes(".."))
+    throw new NeedsSandboxResolution();
   let folder = await open(root, O_PATH | constants.O_DIRECTORY);
   try {
     for (const part of parts) {
@@ -33,7 +34,11 @@ export async function openContained(
       folder = next;
     }
     // O_NONBLOCK: opening a fifo that the sandbox made must not hang the service.
-    return await open(below(folder, last), flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o644);
+    return await open(
+      below(folder, last),
+      flags | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+      0o644,
+    );
   } catch (error) {
     throw isLink(error) ? new NeedsSandboxResolution() : error;
   } finally {

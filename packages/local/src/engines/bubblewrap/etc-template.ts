@@ -25,7 +25,8 @@ const COPIED = [
 ] as const;
 
 const WRITTEN: Readonly<Record<string, string>> = {
-  passwd: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+  passwd:
+    "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
   group: "root:x:0:\nnogroup:x:65534:\n",
   "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
   // Mount points for each sandbox's own.
@@ -55,9 +56,15 @@ async function copy(name: string, folder: string): Promise<void> {
   }
   // Hundreds of certificates: `cp` takes milliseconds where `fs.cp` takes most of a second. Links
   // within stay links. It fails for single files that are not for this account, and copies the rest.
-  await promisify(execFile)("cp", ["-RP", "--", source, dirname(target)], { timeout: COPY_SECONDS * 1000 }).catch(() => {});
+  await promisify(execFile)("cp", ["-RP", "--", source, dirname(target)], {
+    timeout: COPY_SECONDS * 1000,
+  }).catch(() => {});
 }
 
 function isMissingOrClosed(error: unknown): boolean {
-  return error instanceof Error && "code" in error && ["ENOENT", "EACCES", "EPERM"].includes(String(error.code));
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    ["ENOENT", "EACCES", "EPERM"].includes(String(error.code))
+  );
 }

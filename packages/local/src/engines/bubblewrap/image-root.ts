@@ -51,14 +51,24 @@ export function hostImageRoot(etcTemplate: string, tools: readonly ToolBind[]): 
 /** An unpacked image: its own programs, read-only. */
 export function mappedImageRoot(root: string, etcTemplate: string): ImageRoot {
   const extra = readdirSync(root).filter((name) => !OWN.has(name));
-  const args = [...rootArguments(root), ...extra.flatMap((name) => ["--ro-bind-try", join(root, name), `/${name}`])];
+  const args = [
+    ...rootArguments(root),
+    ...extra.flatMap((name) => ["--ro-bind-try", join(root, name), `/${name}`]),
+  ];
   const etc = existsSync(join(root, "etc")) ? join(root, "etc") : etcTemplate;
   if (existsSync(join(root, "usr/bin/setpriv")) && existsSync(join(root, "bin/cat"))) {
-    return { args, path: SYSTEM_PATH, hostProgram: (name) => [name === "cat" ? "/bin/cat" : `/usr/bin/${name}`], etc, tools: [] };
+    return {
+      args,
+      path: SYSTEM_PATH,
+      hostProgram: (name) => [name === "cat" ? "/bin/cat" : `/usr/bin/${name}`],
+      etc,
+      tools: [],
+    };
   }
   // Busybox roots have no setpriv: run the host's, with the host's loader and libraries.
   const loader = LOADERS.find((path) => existsSync(path));
-  if (loader === undefined) throw new Error(`${root} has no /usr/bin/setpriv, and this host's loader was not found`);
+  if (loader === undefined)
+    throw new Error(`${root} has no /usr/bin/setpriv, and this host's loader was not found`);
   const inside = `/.host${realpathSync(loader)}`;
   return {
     args: [...args, "--ro-bind", "/usr", "/.host/usr"],

@@ -4,7 +4,15 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "@tidybox/protocol";
-import { createRunning, refusalOf, run, sh, specOf, startTestService, type TestService } from "../../testing/test-service.ts";
+import {
+  createRunning,
+  refusalOf,
+  run,
+  sh,
+  specOf,
+  startTestService,
+  type TestService,
+} from "../../testing/test-service.ts";
 
 /** What a sandbox of the engine "bubblewrap" sees of its host, tried from the inside. */
 describe("a bubblewrap sandbox", () => {
@@ -33,10 +41,34 @@ describe("a bubblewrap sandbox", () => {
 
   test("shows no folder of the host but its programs", async () => {
     const { stdout } = await inside("ls -A /");
-    const allowed = ["bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "opt", "proc", "root", "run", "sbin", "tmp", "usr", "var", "workspace"];
-    expect(stdout.trim().split("\n").filter((name) => !allowed.includes(name))).toEqual([]);
+    const allowed = [
+      "bin",
+      "dev",
+      "etc",
+      "lib",
+      "lib32",
+      "lib64",
+      "libx32",
+      "opt",
+      "proc",
+      "root",
+      "run",
+      "sbin",
+      "tmp",
+      "usr",
+      "var",
+      "workspace",
+    ];
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .filter((name) => !allowed.includes(name)),
+    ).toEqual([]);
     expect((await inside(`cat ${hostFolder}/secret`)).exitCode).not.toBe(0);
-    expect((await inside("ls -A /tmp /run /workspace")).stdout).toBe("/run:\n\n/tmp:\n\n/workspace:\n");
+    expect((await inside("ls -A /tmp /run /workspace")).stdout).toBe(
+      "/run:\n\n/tmp:\n\n/workspace:\n",
+    );
     expect((await inside("cat /etc/shadow")).exitCode).not.toBe(0);
     expect((await inside("cat /etc/passwd")).stdout).toMatch(/^root:.*\nnobody:.*\n$/);
   });
@@ -79,19 +111,34 @@ describe("a bubblewrap sandbox", () => {
   });
 
   test("cannot reach abstract sockets or shared memory of another sandbox", async () => {
-    const other = await createRunning(service.client, specOf({}, { network: { denyEgress: true } }));
+    const other = await createRunning(
+      service.client,
+      specOf({}, { network: { denyEgress: true } }),
+    );
     await inside("echo mine > /dev/shm/x; echo mine > /tmp/x; echo mine > /workspace/x");
-    expect((await sh(service.client, other, "ls -A /dev/shm /tmp /workspace")).stdout).not.toContain("x\n");
+    expect(
+      (await sh(service.client, other, "ls -A /dev/shm /tmp /workspace")).stdout,
+    ).not.toContain("x\n");
   });
 
   test("cannot lead a file call into the host by a link", async () => {
-    await inside(`ln -s ${hostFolder} /workspace/folder; ln -s ${hostFolder}/secret /workspace/file; ln -s /proc/1/root /workspace/root`);
-    for (const path of ["/workspace/file", "/workspace/folder/secret", `/workspace/root${hostFolder}/secret`, `/proc/self/root${hostFolder}/secret`, `/workspace/../..${hostFolder}/secret`]) {
+    await inside(
+      `ln -s ${hostFolder} /workspace/folder; ln -s ${hostFolder}/secret /workspace/file; ln -s /proc/1/root /workspace/root`,
+    );
+    for (const path of [
+      "/workspace/file",
+      "/workspace/folder/secret",
+      `/workspace/root${hostFolder}/secret`,
+      `/proc/self/root${hostFolder}/secret`,
+      `/workspace/../..${hostFolder}/secret`,
+    ]) {
       const refusal = await refusalOf(service.client.readFile({ sandboxId, path }));
       expect(refusal, path).toMatchObject({ reason: ErrorReason.FILE_NOT_FOUND });
     }
     for (const path of ["/workspace/file", "/workspace/folder/made"]) {
-      await service.client.writeFile({ sandboxId, path, content: Buffer.from("from the sandbox") }).catch(() => {});
+      await service.client
+        .writeFile({ sandboxId, path, content: Buffer.from("from the sandbox") })
+        .catch(() => {});
     }
     const { readFileSync, readdirSync } = await import("node:fs");
     expect(readdirSync(hostFolder)).toEqual(["secret"]);
@@ -99,7 +146,9 @@ describe("a bubblewrap sandbox", () => {
   });
 
   test("resolves its own links as it would itself", async () => {
-    await inside("mkdir -p real && echo content > real/file && ln -s /workspace/real /workspace/link");
+    await inside(
+      "mkdir -p real && echo content > real/file && ln -s /workspace/real /workspace/link",
+    );
     const { content } = await service.client.readFile({ sandboxId, path: "/workspace/link/file" });
     expect(new TextDecoder().decode(content)).toBe("content\n");
     await service.client.writeFile({ sandboxId, path: "link/new", content: Buffer.from("new") });
@@ -109,41 +158,57 @@ describe("a bubblewrap sandbox", () => {
   test("does not let a loader variable run code outside", async () => {
     const { sandboxId: id } = { sandboxId };
     // nsenter starts on the host: had it obeyed, ld.so would complain twice.
-    const result = await service.client.exec({ sandboxId: id, command: ["true"], env: { LD_PRELOAD: "/workspace/nothing.so" } });
+    const result = await service.client.exec({
+      sandboxId: id,
+      command: ["true"],
+      env: { LD_PRELOAD: "/workspace/nothing.so" },
+    });
     expect(new TextDecoder().decode(result.stderr).match(/cannot be preloaded/g)?.length).toBe(1);
   });
 
   test("refuses a volume over the system's folders, in words", async () => {
-    const spec = specOf({ volumeMounts: [{ volume: "v", mountPath: "/usr/local" }] }, { volumes: [{ name: "v" }] });
+    const spec = specOf(
+      { volumeMounts: [{ volume: "v", mountPath: "/usr/local" }] },
+      { volumes: [{ name: "v" }] },
+    );
     const refusal = await refusalOf(service.client.createSandbox({ sandbox: { spec } }));
-    expect(refusal).toMatchObject({ code: Code.Unimplemented, reason: ErrorReason.NOT_IMPLEMENTED });
+    expect(refusal).toMatchObject({
+      code: Code.Unimplemented,
+      reason: ErrorReason.NOT_IMPLEMENTED,
+    });
     expect(refusal.message).toContain("/usr/local");
   });
 });
 
-describe.runIf(process.getuid?.() === 0)("a bubblewrap sandbox of a service that root started", () => {
-  let service: TestService;
-  let root: string;
-  beforeAll(async () => {
-    root = mkdtempSync("/tmp/local-test-image-");
-    chmodSync(root, 0o755);
-    for (const name of ["bin", "lib", "lib64", "sbin"]) symlinkSync(`usr/${name}`, `${root}/${name}`);
-    mkdirSync(`${root}/usr`);
-    mkdirSync(`${root}/data`);
-    writeFileSync(`${root}/data/open`, "for all", { mode: 0o644 });
-    writeFileSync(`${root}/data/private`, "for root", { mode: 0o600 });
-    service = await startTestService({ engine: "bubblewrap", images: { imaged: root } });
-  });
-  afterAll(async () => {
-    await service.close();
-    rmSync(root, { recursive: true });
-  });
+describe.runIf(process.getuid?.() === 0)(
+  "a bubblewrap sandbox of a service that root started",
+  () => {
+    let service: TestService;
+    let root: string;
+    beforeAll(async () => {
+      root = mkdtempSync("/tmp/local-test-image-");
+      chmodSync(root, 0o755);
+      for (const name of ["bin", "lib", "lib64", "sbin"])
+        symlinkSync(`usr/${name}`, `${root}/${name}`);
+      mkdirSync(`${root}/usr`);
+      mkdirSync(`${root}/data`);
+      writeFileSync(`${root}/data/open`, "for all", { mode: 0o644 });
+      writeFileSync(`${root}/data/private`, "for root", { mode: 0o600 });
+      service = await startTestService({ engine: "bubblewrap", images: { imaged: root } });
+    });
+    afterAll(async () => {
+      await service.close();
+      rmSync(root, { recursive: true });
+    });
 
-  test("is root inside and nobody outside: what only root may read stays closed", async () => {
-    // The image brings no programs but those of /.host: its files are what matters here.
-    const sandboxId = await createRunning(service.client, specOf({ image: "imaged" }));
-    const read = (path: string) => service.client.readFile({ sandboxId, path });
-    expect(new TextDecoder().decode((await read("/data/open")).content)).toBe("for all");
-    expect(await refusalOf(read("/data/private"))).toMatchObject({ reason: ErrorReason.FILE_PERMISSION_DENIED });
-  });
-});
+    test("is root inside and nobody outside: what only root may read stays closed", async () => {
+      // The image brings no programs but those of /.host: its files are what matters here.
+      const sandboxId = await createRunning(service.client, specOf({ image: "imaged" }));
+      const read = (path: string) => service.client.readFile({ sandboxId, path });
+      expect(new TextDecoder().decode((await read("/data/open")).content)).toBe("for all");
+      expect(await refusalOf(read("/data/private"))).toMatchObject({
+        reason: ErrorReason.FILE_PERMISSION_DENIED,
+      });
+    });
+  },
+);

@@ -17,7 +17,7 @@ export function bubblewrapRemedy(reason: string): string {
   if (/mount proc on/i.test(reason)) {
     return "This container masks /proc: start it with `--security-opt systempaths=unconfined` as well.";
   }
-  if (/Resource temporarily unavailable|No space left/i.test(reason)) {
+  if (/Resource temporarily unavailable|No space left|namespaces exceeded/i.test(reason)) {
     return "A limit of processes or namespaces is reached: see `ulimit -u` and /proc/sys/user/max_user_namespaces.";
   }
   return "Run `bwrap --unshare-user --ro-bind / / true` to see whether bubblewrap works at all on this machine.";

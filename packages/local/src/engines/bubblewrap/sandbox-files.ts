@@ -46,7 +46,9 @@ export class SandboxFiles {
 
   async read(path: string, maxSizeBytes: number): Promise<Uint8Array> {
     try {
-      const file = await openContained(this.#root, path, constants.O_RDONLY, { makeParents: false });
+      const file = await openContained(this.#root, path, constants.O_RDONLY, {
+        makeParents: false,
+      });
       try {
         return await readBounded(file, path, maxSizeBytes);
       } finally {
@@ -94,7 +96,9 @@ export class SandboxFiles {
     }
     refuse(end.exitCode, path, stderr.bytes);
     if (stdout.producedBytes > maxSizeBytes) {
-      throw new SandboxFileError("too_large", `${path} is too large`, { sizeBytes: stdout.producedBytes });
+      throw new SandboxFileError("too_large", `${path} is too large`, {
+        sizeBytes: stdout.producedBytes,
+      });
     }
     return stdout.bytes;
   }

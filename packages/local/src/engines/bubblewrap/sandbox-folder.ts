@@ -14,7 +14,18 @@ interface Bind {
 const PRIVATE = { var: "/var", home: "/root", tmp: "/tmp", workspace: "/workspace" } as const;
 
 /** Below these nothing can be made: they are the image's, read-only. */
-const READ_ONLY = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sys", "/dev"];
+const READ_ONLY = [
+  "/usr",
+  "/bin",
+  "/sbin",
+  "/lib",
+  "/lib32",
+  "/lib64",
+  "/libx32",
+  "/proc",
+  "/sys",
+  "/dev",
+];
 
 export function isReadOnlyPlace(path: string): boolean {
   return READ_ONLY.some((place) => isAtOrBelow(path, place));
@@ -58,15 +69,35 @@ export async function makeSandboxFolder(
   return [
     ...(await etcArguments(folder, plan, hostname, etc)),
     ...standard.flatMap(bindArguments),
-    ...tools.flatMap(({ tool, source }) => [...parentArguments(binds, tool.inside), "--ro-bind", source, tool.inside]),
-    ...volumes.flatMap((mount) => [...parentArguments(binds, mount.path), ...mountArguments(mount, binds)]),
-    ...(hostPlace(binds, plan.workingDirectory) === undefined && !isReadOnlyPlace(plan.workingDirectory)
-      ? [...parentArguments(binds, plan.workingDirectory), "--perms", "0755", "--dir", plan.workingDirectory]
+    ...tools.flatMap(({ tool, source }) => [
+      ...parentArguments(binds, tool.inside),
+      "--ro-bind",
+      source,
+      tool.inside,
+    ]),
+    ...volumes.flatMap((mount) => [
+      ...parentArguments(binds, mount.path),
+      ...mountArguments(mount, binds),
+    ]),
+    ...(hostPlace(binds, plan.workingDirectory) === undefined &&
+    !isReadOnlyPlace(plan.workingDirectory)
+      ? [
+          ...parentArguments(binds, plan.workingDirectory),
+          "--perms",
+          "0755",
+          "--dir",
+          plan.workingDirectory,
+        ]
       : []),
   ];
 }
 
-async function etcArguments(folder: string, plan: SandboxPlan, hostname: string, etc: string): Promise<string[]> {
+async function etcArguments(
+  folder: string,
+  plan: SandboxPlan,
+  hostname: string,
+  etc: string,
+): Promise<string[]> {
   // Files of the spec below /etc need an /etc of this sandbox's own; the shared one is read-only.
   const own = plan.files.some((file) => isAtOrBelow(file.path, "/etc"));
   const source = own ? join(folder, "etc") : etc;
@@ -106,7 +137,9 @@ function parentArguments(binds: readonly Bind[], path: string): readonly string[
 
 /** The folder on the host that `path` is, if it lies below one of the sandbox's own. */
 function hostPlace(binds: readonly Bind[], path: string): string | undefined {
-  const bind = binds.toSorted((a, b) => b.inside.length - a.inside.length).find(({ inside }) => isAtOrBelow(path, inside));
+  const bind = binds
+    .toSorted((a, b) => b.inside.length - a.inside.length)
+    .find(({ inside }) => isAtOrBelow(path, inside));
   return bind && join(bind.host, path.slice(bind.inside.length));
 }
 

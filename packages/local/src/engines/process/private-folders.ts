@@ -4,7 +4,11 @@ import { dirname, join, posix } from "node:path";
 import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
 
 /** What is private, by the names that file calls use. */
-const PLACES: Readonly<Record<string, string>> = { "/workspace": "workspace", "/tmp": "tmp", "/root": "home" };
+const PLACES: Readonly<Record<string, string>> = {
+  "/workspace": "workspace",
+  "/tmp": "tmp",
+  "/root": "home",
+};
 
 /**
  * A sandbox's folders where there is no mount namespace: `/workspace`, `/tmp` and `/root` are
@@ -62,7 +66,8 @@ export class PrivateFolders {
       const real = await realpath(parent);
       if (real !== root && !real.startsWith(`${root}/`)) throw linkRefused(path);
       if (options.makeParents) await mkdir(dirname(host), { recursive: true });
-      if ((await lstat(host).catch(() => undefined))?.isSymbolicLink() === true) throw linkRefused(path);
+      if ((await lstat(host).catch(() => undefined))?.isSymbolicLink() === true)
+        throw linkRefused(path);
       return host;
     } catch (error) {
       throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
@@ -72,10 +77,12 @@ export class PrivateFolders {
   /** Undefined for a path that is not private. */
   #translate(path: string): string | undefined {
     const normal = posix.normalize(path).replace(/(?<=.)\/$/, "");
-    if (this.folder !== "/" && (normal === this.folder || normal.startsWith(`${this.folder}/`))) return normal;
+    if (this.folder !== "/" && (normal === this.folder || normal.startsWith(`${this.folder}/`)))
+      return normal;
     for (const [place, name] of Object.entries(PLACES)) {
       if (normal === place) return join(this.folder, name);
-      if (normal.startsWith(`${place}/`)) return join(this.folder, name, normal.slice(place.length));
+      if (normal.startsWith(`${place}/`))
+        return join(this.folder, name, normal.slice(place.length));
     }
     return undefined;
   }

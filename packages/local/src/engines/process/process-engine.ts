@@ -36,19 +36,22 @@ export class ProcessEngine implements Engine {
         kind: "wrong_engine",
         field: "sandbox.spec.network.deny_egress",
         message:
-          "the engine \"process\" cannot deny egress: it shares the host's network. " +
-          "Use the engine \"bubblewrap\" (Linux: `apt-get install bubblewrap`), or leave deny_egress out.",
+          'the engine "process" cannot deny egress: it shares the host\'s network. ' +
+          'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave deny_egress out.',
       };
     }
     if (plan.mounts.length > 0) {
       return {
         kind: "wrong_engine",
         field: "sandbox.spec.volumes",
-        message: 'the engine "process" cannot mount volumes: it shares the host\'s file system. Use the engine "bubblewrap".',
+        message:
+          'the engine "process" cannot mount volumes: it shares the host\'s file system. Use the engine "bubblewrap".',
       };
     }
     const folders = new PrivateFolders("/", plan.workingDirectory);
-    const outside = [plan.workingDirectory, ...plan.files.map(({ path }) => path)].find((path) => !folders.covers(path));
+    const outside = [plan.workingDirectory, ...plan.files.map(({ path }) => path)].find(
+      (path) => !folders.covers(path),
+    );
     if (outside === undefined) return undefined;
     return {
       kind: "wrong_engine",
@@ -64,7 +67,13 @@ export class ProcessEngine implements Engine {
     const folders = new PrivateFolders(folder, plan.workingDirectory);
     folders.make();
     const { spawner, serviceMarker } = this.#options;
-    const sandbox = new ProcessSandbox({ plan, folders, spawner, serviceMarker, searchPath: this.#searchPath });
+    const sandbox = new ProcessSandbox({
+      plan,
+      folders,
+      spawner,
+      serviceMarker,
+      searchPath: this.#searchPath,
+    });
     void sandbox.ended.then(() => {
       const removal = removeTree(folder).finally(() => this.#removals.delete(removal));
       this.#removals.add(removal);

@@ -32,7 +32,9 @@ export class ProcessSandbox implements EngineSandbox {
     void options.spawner.lost.then(() => {
       // Nobody watches over the processes any more: end them from here.
       killMarkedProcesses(this.#marker);
-      this.#end.resolve({ reason: "the service's helper process died, and the sandbox was ended with it" });
+      this.#end.resolve({
+        reason: "the service's helper process died, and the sandbox was ended with it",
+      });
     });
   }
 
@@ -76,7 +78,10 @@ export class ProcessSandbox implements EngineSandbox {
   async readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
     const host = await this.#options.folders.locate(path, { makeParents: false });
     try {
-      const file = await open(host, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const file = await open(
+        host,
+        constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+      );
       try {
         return await readBounded(file, path, maxSizeBytes);
       } finally {
@@ -90,10 +95,12 @@ export class ProcessSandbox implements EngineSandbox {
   async writeFile(path: string, content: Uint8Array): Promise<void> {
     const host = await this.#options.folders.locate(path, { makeParents: true });
     try {
-      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+      const flags =
+        constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
       const file = await open(host, flags, 0o644);
       try {
-        if (!(await file.stat()).isFile()) throw new SandboxFileError("io_failed", `${path} is not a regular file`);
+        if (!(await file.stat()).isFile())
+          throw new SandboxFileError("io_failed", `${path} is not a regular file`);
         await file.truncate(0);
         await file.writeFile(content);
       } finally {

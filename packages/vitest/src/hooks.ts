@@ -5,33 +5,35 @@ import { matchers } from "./matchers.ts";
 import type { SandboxFixtures } from "./types.ts";
 import { leaveWorker, publicRun, useWorker } from "./worker.ts";
 
-expect.extend(matchers);
-dieWithTheRunner();
-
-let worker: ReturnType<typeof useWorker> | undefined;
-
 /**
- * `{ sandbox }` for Vitest's own `test`, imported or global, whose context knows no fixtures: lazy
- * accessors, which cost a test nothing that does not read them.
+ * Called by the setup file before each test file. `{ sandbox }` for Vitest's own `test`, imported or
+ * global, whose context knows no fixtures: lazy accessors, which cost a test nothing that does not
+ * read them.
  */
-beforeEach(({ task }) => {
-  // Taken from the task: a hook of an extended test must take its argument apart.
-  const { context } = task;
-  let attempt: ReturnType<typeof openAttempt> | undefined;
-  const createSandbox: SandboxFixtures["createSandbox"] = async (options) => {
-    attempt ??= openAttempt(context, async () => sandboxesFor(context.task, await (worker ??= useWorker()), {}));
-    return (await attempt.sandboxes()).create(options);
-  };
-  accessor(context, "createSandbox", () => createSandbox);
-  accessor(context, "sandbox", () => lazySandbox(() => createSandbox()));
-  accessor(context, "run", publicRun);
-});
+export function prepareFile(): void {
+  expect.extend(matchers);
+  dieWithTheRunner();
+  let worker: ReturnType<typeof useWorker> | undefined;
 
-afterAll(async () => {
-  if (worker === undefined) return;
-  worker = undefined;
-  await leaveWorker();
-});
+  beforeEach(({ task }) => {
+    // Taken from the task: a hook of an extended test must take its argument apart.
+    const { context } = task;
+    let attempt: ReturnType<typeof openAttempt> | undefined;
+    const createSandbox: SandboxFixtures["createSandbox"] = async (options) => {
+      attempt ??= openAttempt(context, async () => sandboxesFor(task, await (worker ??= useWorker()), {}));
+      return (await attempt.sandboxes()).create(options);
+    };
+    accessor(context, "createSandbox", () => createSandbox);
+    accessor(context, "sandbox", () => lazySandbox(() => createSandbox()));
+    accessor(context, "run", publicRun);
+  });
+
+  afterAll(async () => {
+    if (worker === undefined) return;
+    worker = undefined;
+    await leaveWorker();
+  });
+}
 
 /** Read once and kept; a real fixture of that name, set later by an extended test, takes its place. */
 function accessor<K extends "sandbox" | "createSandbox" | "run">(
