@@ -71,13 +71,12 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
   async function refused(config: string, options: RunOptions) {
     await using project = await makeProject(bed, { "a.test.ts": SUITE, "vitest.config.ts": config });
     const mark = `mark-bad-${bed.version}-${process.pid}-${Math.random()}`;
-    const before = serviceFolders();
     const run = await runVitest(project, { ...options, env: { ...options.env, TIDYBOX_TEST_MARK: mark } });
     expect(run.exitCode, run.output).not.toBe(0);
     expect(run.tests.filter(({ status }) => status === "passed")).toEqual([]);
     expect(run.output).not.toMatch(/^\s+at .*node:internal/m);
     await until("processes of the run", 5, () => processesWith(mark), (left) => left.length === 0);
-    expect(serviceFolders().filter((name) => !before.includes(name))).toEqual([]);
+    expect(serviceFolders(project)).toEqual([]);
     return run;
   }
 

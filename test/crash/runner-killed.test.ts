@@ -4,6 +4,9 @@ import { makeProject } from "../support/bed.ts";
 import { processesWith, serviceFolders, until } from "../support/observer.ts";
 import { startVitest } from "../support/runner.ts";
 
+/** Recognised in the process table, from outside. */
+const SECONDS = 400_000 + process.pid;
+
 const BUSY = (name: string) => `
 import { appendFileSync } from "node:fs";
 import { test } from "@tidybox/vitest";
@@ -11,7 +14,7 @@ test("${name}", async ({ sandbox, createSandbox }) => {
   await createSandbox();
   appendFileSync("ready.txt", sandbox.id + "\\n");
   // A grandchild of its own session: what a plain kill of the process group would miss.
-  await sandbox.exec(["sh", "-c", "setsid sleep 4321 & sleep 4321"]);
+  await sandbox.exec(["sh", "-c", "setsid sleep ${SECONDS} & sleep ${SECONDS}"]);
 }, 60_000);
 `;
 
@@ -27,18 +30,16 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
   test.each(STRIKES)("after %s to the %s nothing is left within 10 s", async (signal, to) => {
     await using project = await makeProject(bed, { "a.test.ts": BUSY("a"), "b.test.ts": BUSY("b") });
     const mark = `mark-runner-${bed.version}-${signal}-${to}-${process.pid}`;
-    const before = serviceFolders();
     const vitest = startVitest(project, { env: { TIDYBOX_TEST_MARK: mark }, args: ["--pool=forks", "--maxWorkers=2"] });
     try {
       const ready = () => readFile(`${project.directory}/ready.txt`, "utf8").catch(() => "");
       await until("both tests under way", 40, ready, (text) => text.trim().split("\n").length === 2);
-      const [folder] = serviceFolders().filter((name) => !before.includes(name));
+      const [folder] = serviceFolders(project);
       expect(folder).toBeDefined();
       vitest.signal(signal, to);
       const left = () => ({
-        processes: [...processesWith(mark), ...processesWith(folder ?? ""), ...processesWith("sleep\u00004321")],
-        folders: serviceFolders().filter((name) => name === folder),
-        mounts: [],
+        processes: [...processesWith(mark), ...processesWith(folder ?? ""), ...processesWith(`sleep\u0000${SECONDS}`)],
+        folders: serviceFolders(project),
       });
       const { seconds } = await until("the run", 10, left, (all) => all.processes.length + all.folders.length === 0);
       expect(await readFile("/proc/mounts", "utf8")).not.toContain(folder);

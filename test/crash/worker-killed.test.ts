@@ -40,7 +40,7 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
       expect(bystander.pid).not.toBe(doomed.pid);
 
       process.kill(doomed.pid, "SIGKILL");
-      const active = () => listFromOutside(bed).then((all) => all.filter(({ state }) => state === "running").map(({ id }) => id));
+      const active = () => listFromOutside(bed, [], { TMPDIR: project.temp }).then((all) => all.filter(({ state }) => state === "running").map(({ id }) => id));
       if (bed.version === "3.2") {
         // Vitest 3.2 loses the whole run with its worker ("Channel closed"): the run's reaping follows.
         await vitest.ended;

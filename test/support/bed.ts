@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { outsideEnvironment } from "./environment.ts";
@@ -14,6 +15,8 @@ export interface Bed {
 export interface Project extends AsyncDisposable {
   readonly bed: Bed;
   readonly directory: string;
+  /** The runs' own TMPDIR, so that what one leaves there is not another's. */
+  readonly temp: string;
 }
 
 const SUPPORTED_VERSIONS = ["3.2", "4", "5"] as const;
@@ -57,10 +60,16 @@ export async function makeProject(bed: Bed, files: Readonly<Record<string, strin
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, content);
   }
+  const temp = await mkdtemp(join(tmpdir(), "tidybox-temp-"));
+  // Sticky and open to all, as /tmp is: a service that root starts goes on as somebody else.
+  await chmod(temp, 0o1777);
   return {
     bed,
     directory,
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true, maxRetries: 3 }),
+    temp,
+    [Symbol.asyncDispose]: async () => {
+      for (const path of [directory, temp]) await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    },
   };
 }
 

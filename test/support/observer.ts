@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { Bed } from "./bed.ts";
+import type { Bed, Project } from "./bed.ts";
 import { outsideEnvironment } from "./environment.ts";
 
 /** A sandbox as `tidybox list --json` shows it. */
@@ -59,11 +58,9 @@ function read(path: string): string {
   }
 }
 
-/** Folders of local services in the temporary directory. */
-export function serviceFolders(): readonly string[] {
-  return readdirSync(tmpdir()).filter(
-    (name) => name.startsWith("tidybox-") && !name.startsWith("tidybox-beds-") && !name.startsWith("tidybox-report-"),
-  );
+/** What the project's runs have in their temporary folder now: the folders of local services. */
+export function serviceFolders({ temp }: Project): readonly string[] {
+  return readdirSync(temp).filter((name) => name.startsWith("tidybox-"));
 }
 
 /** Asks again and again until the answer is what is wanted. @throws with the last answer. */

@@ -52,7 +52,7 @@ export function startVitest(project: Project, options: RunOptions = {}): Running
     ],
     {
       cwd: project.directory,
-      env: outsideEnvironment({ CI: "1", NO_COLOR: "1", ...options.env }),
+      env: outsideEnvironment({ CI: "1", NO_COLOR: "1", TMPDIR: project.temp, ...options.env }),
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     },

@@ -10,5 +10,21 @@ export { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
 export { test, test as it, sandboxFixtures } from "./fixtures.ts";
 export { matchers, type Printed } from "./matchers.ts";
 export type { CreateSandbox, SandboxFixtures } from "./types.ts";
+// From the entry that holds nothing but the classes: a test file must not pay for the wire.
+export {
+  AuthenticationError,
+  CleanupError,
+  CommandFailedError,
+  CommandTimeoutError,
+  ConfigurationError,
+  FileError,
+  NotFoundError,
+  QuotaError,
+  SandboxClosedError,
+  SandboxFailedError,
+  TidyboxError,
+  TimeoutError,
+  UnavailableError,
+} from "@tidybox/client/errors";
 export type { ExecResult, Sandbox, SandboxOptions, Session } from "@tidybox/client";
 export type { Run } from "@tidybox/fixtures";

@@ -36,7 +36,16 @@ test("runs in a directory with any name, and says when there is none", async () 
   const directory = '/tmp/it\'s a "dir" $x';
   await sandbox.exec(["mkdir", "-p", directory], { check: true });
   expect((await sandbox.exec(["pwd"], { cwd: directory })).stdout).toBe(`${directory}\n`);
-  const { exitCode, stderr } = await sandbox.exec(["pwd"], { cwd: "/no/such" });
+  await expect(sandbox.exec(["touch", "ran"], { cwd: "/no/such" })).rejects.toMatchObject({
+    code: "file_error",
+    path: "/no/such",
+    sandboxId: sandbox.id,
+    message: expect.stringContaining("touch ran was not run") as unknown,
+  });
+  // A command may end with the same status, and gets its own result.
+  const own = await sandbox.exec(["sh", "-c", "echo oops >&2; exit 125"], { cwd: "/tmp" });
+  expect(own).toMatchObject({ exitCode: 125, stderr: "oops\n" });
+});
   expect(exitCode).not.toBe(0);
   expect(stderr).toContain("/no/such");
 });

@@ -1,6 +1,7 @@
 import { DEFAULT_CALL_TIMEOUT_SECONDS } from "@tidybox/protocol";
 import { Deadline } from "../connection/waiting.ts";
 import { CommandFailedError, CommandTimeoutError } from "../errors/command-errors.ts";
+import { FileError } from "../errors/sandbox-errors.ts";
 import { checkCommand, checkSeconds, checkText, checkTextMap } from "../options/checks.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
@@ -62,11 +63,12 @@ async function collect(
   using deadline = new Deadline(timeoutSeconds, AbortSignal.any(outside), () =>
     timeoutError(handle.id, timeoutSeconds, soFar()),
   );
+  const { argv, missedDirectory } = inDirectory(command, options.cwd);
   const exitCode = await runStream(
     handle,
     {
       action: `run ${showCommand(command)}`,
-      command: inDirectory(command, options.cwd),
+      command: argv,
       env: options.env,
       input:
         typeof options.input === "string" ? new TextEncoder().encode(options.input) : options.input,
@@ -74,6 +76,14 @@ async function collect(
     },
     { stdout: (data) => stdout.write(data), stderr: (data) => stderr.write(data) },
   );
+  if (options.cwd !== undefined && missedDirectory(exitCode, stderr.text())) {
+    throw new FileError({
+      message: `The working directory ${JSON.stringify(options.cwd)} (option cwd) cannot be entered in sandbox ${handle.id}; ${showCommand(command)} was not run.`,
+      advice: "Make the directory first, or correct cwd.",
+      sandboxId: handle.id,
+      path: options.cwd,
+    });
+  }
   return { ...soFar(), exitCode };
 }
 
