@@ -17,7 +17,11 @@ test("runs", async ({ sandbox, run }) => {
  * The kernel really refuses here: inside a user namespace of our own, no further ones may be made.
  * That is what hardened hosts and containers do to bubblewrap.
  */
-async function runWhereNamespacesAreForbidden(directory: string, bed: string, env: Record<string, string>) {
+async function runWhereNamespacesAreForbidden(
+  directory: string,
+  bed: string,
+  env: Record<string, string>,
+) {
   const vitest = join(bed, "node_modules/vitest/vitest.mjs");
   const forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" "$@"';
   const argv = ["--user", "--map-root-user", "sh", "-c", forbid, process.execPath, vitest, "run"];

@@ -22,7 +22,13 @@ const CASES: readonly Case[] = [
   {
     what: "an unknown option",
     options: "{ maxSandbox: 3 } as object",
-    says: ["maxSandbox", "Unknown option", "options of tidybox()", 'Did you mean "maxSandboxes"', /options are .*backend/],
+    says: [
+      "maxSandbox",
+      "Unknown option",
+      "options of tidybox()",
+      'Did you mean "maxSandboxes"',
+      /options are .*backend/,
+    ],
   },
   {
     what: "a tag of 60 characters",
@@ -62,28 +68,42 @@ const CASES: readonly Case[] = [
   },
   {
     what: "a sandbox option the client refuses",
-    options: '{ sandbox: { maxLifetimeSeconds: 99999999 } }',
+    options: "{ sandbox: { maxLifetimeSeconds: 99999999 } }",
     says: ["sandbox", "maxLifetimeSeconds", /30 days|2592000/],
   },
 ];
 
 describe.each(inject("beds"))("Vitest $version", (bed) => {
   async function refused(config: string, options: RunOptions) {
-    await using project = await makeProject(bed, { "a.test.ts": SUITE, "vitest.config.ts": config });
+    await using project = await makeProject(bed, {
+      "a.test.ts": SUITE,
+      "vitest.config.ts": config,
+    });
     const mark = `mark-bad-${bed.version}-${process.pid}-${Math.random()}`;
-    const run = await runVitest(project, { ...options, env: { ...options.env, TIDYBOX_TEST_MARK: mark } });
+    const run = await runVitest(project, {
+      ...options,
+      env: { ...options.env, TIDYBOX_TEST_MARK: mark },
+    });
     expect(run.exitCode, run.output).not.toBe(0);
     expect(run.tests.filter(({ status }) => status === "passed")).toEqual([]);
     expect(run.output).not.toMatch(/^\s+at .*node:internal/m);
-    await until("processes of the run", 5, () => processesWith(mark), (left) => left.length === 0);
+    await until(
+      "processes of the run",
+      5,
+      () => processesWith(mark),
+      (left) => left.length === 0,
+    );
     expect(serviceFolders(project)).toEqual([]);
     return run;
   }
 
-  test.each(CASES)("$what is one clear error before any test", async ({ options = "{}", env = {}, says }) => {
-    const { output } = await refused(configFile(options), { env });
-    for (const part of says) expect(output).toMatch(part);
-  });
+  test.each(CASES)(
+    "$what is one clear error before any test",
+    async ({ options = "{}", env = {}, says }) => {
+      const { output } = await refused(configFile(options), { env });
+      for (const part of says) expect(output).toMatch(part);
+    },
+  );
 
   test("a key that is refused", async () => {
     const { startServe } = await import("../support/serve.ts");
@@ -97,7 +117,7 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
   });
 
   test("no plugin", async () => {
-    const { output } = await refused('export default { test: {} };\n', {});
+    const { output } = await refused("export default { test: {} };\n", {});
     expect(output).toContain("@tidybox/vitest/plugin");
   });
 });

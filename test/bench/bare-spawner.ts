@@ -5,7 +5,10 @@ import { spawn } from "node:child_process";
 process.on("message", (argv: readonly string[]) => {
   const [command = "", ...args] = argv;
   const startedAt = performance.now();
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: "/usr/bin:/bin" } });
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: "/usr/bin:/bin" },
+  });
   child.stdout.resume();
   child.stderr.resume();
   child.once("close", (code) => process.send?.({ code, ms: performance.now() - startedAt }));

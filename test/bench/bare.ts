@@ -15,7 +15,9 @@ export interface BareSpawner extends Disposable {
 }
 
 export function startBareSpawner(): BareSpawner {
-  const child = fork(fileURLToPath(new URL("bare-spawner.ts", import.meta.url)), { stdio: "inherit" });
+  const child = fork(fileURLToPath(new URL("bare-spawner.ts", import.meta.url)), {
+    stdio: "inherit",
+  });
   return {
     run: async (argv) => {
       child.send(argv);
@@ -31,16 +33,59 @@ export function startBareSpawner(): BareSpawner {
 export function bareBubblewrap(command: readonly string[], denyEgress: boolean): readonly string[] {
   const links = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"].flatMap((path) => {
     if (!existsSync(path)) return [];
-    return lstatSync(path).isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
+    return lstatSync(path).isSymbolicLink()
+      ? ["--symlink", readlinkSync(path), path]
+      : ["--ro-bind", path, path];
   });
   return [
     "bwrap",
-    ...["--unshare-user", "--uid", "0", "--gid", "0", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"],
+    ...[
+      "--unshare-user",
+      "--uid",
+      "0",
+      "--gid",
+      "0",
+      "--unshare-pid",
+      "--unshare-ipc",
+      "--unshare-uts",
+      "--unshare-cgroup",
+    ],
     ...(denyEgress ? ["--unshare-net"] : []),
-    ...["--hostname", "bare", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
+    ...[
+      "--hostname",
+      "bare",
+      "--die-with-parent",
+      "--new-session",
+      "--cap-drop",
+      "ALL",
+      "--clearenv",
+    ],
     ...["--setenv", "PATH", "/usr/bin:/bin", "--ro-bind", "/usr", "/usr", ...links],
-    ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--tmpfs", "/run", "--tmpfs", "/etc"],
-    ...["--tmpfs", "/var", "--tmpfs", "/root", "--tmpfs", "/tmp", "--tmpfs", "/workspace", "--chdir", "/workspace", "--"],
+    ...[
+      "--proc",
+      "/proc",
+      "--dev",
+      "/dev",
+      "--tmpfs",
+      "/dev/shm",
+      "--tmpfs",
+      "/run",
+      "--tmpfs",
+      "/etc",
+    ],
+    ...[
+      "--tmpfs",
+      "/var",
+      "--tmpfs",
+      "/root",
+      "--tmpfs",
+      "/tmp",
+      "--tmpfs",
+      "/workspace",
+      "--chdir",
+      "/workspace",
+      "--",
+    ],
     ...command,
   ];
 }

@@ -4,7 +4,9 @@ import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
 import { type Result, printReport } from "./report.ts";
 
-const { values } = parseArgs({ options: { quick: { type: "boolean", default: false }, only: { type: "string" } } });
+const { values } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, only: { type: "string" } },
+});
 const quick = values.quick;
 
 /** Each case prints ratios or differences measured side by side in this one run. */

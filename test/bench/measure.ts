@@ -17,11 +17,16 @@ export interface Contender {
  * Times contenders side by side in one run: a round runs each of them once, and each round begins
  * with another one, so that a drift of the machine and the neighbour's warm cache hit all alike.
  */
-export async function sideBySide(contenders: readonly Contender[], rounds: number, warmup: number): Promise<readonly Sample[]> {
+export async function sideBySide(
+  contenders: readonly Contender[],
+  rounds: number,
+  warmup: number,
+): Promise<readonly Sample[]> {
   const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   for (let round = -warmup; round < rounds; round += 1) {
     for (let index = 0; index < contenders.length; index += 1) {
-      const contender = contenders[(((index + round) % contenders.length) + contenders.length) % contenders.length];
+      const contender =
+        contenders[(((index + round) % contenders.length) + contenders.length) % contenders.length];
       if (contender === undefined) continue;
       const ms = await contender.once();
       if (round >= 0) times.get(contender.name)?.push(ms);

@@ -15,7 +15,9 @@ export interface BenchService extends AsyncDisposable {
 
 export async function startService(engine = "bubblewrap"): Promise<BenchService> {
   const main = fileURLToPath(new URL("../../packages/tidybox/dist/main.js", import.meta.url));
-  const child = spawn(process.execPath, [main, "serve", "--engine", engine], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [main, "serve", "--engine", engine], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const printed: Record<string, string> = {};
   for await (const line of createInterface({ input: child.stdout })) {
     const at = line.indexOf("=");
@@ -23,7 +25,8 @@ export async function startService(engine = "bubblewrap"): Promise<BenchService>
     if (Object.keys(printed).length === 2) break;
   }
   const { pid } = child;
-  if (pid === undefined || printed["CWSANDBOX_BASE_URL"] === undefined) throw new Error("tidybox serve did not start");
+  if (pid === undefined || printed["CWSANDBOX_BASE_URL"] === undefined)
+    throw new Error("tidybox serve did not start");
   const connection = new Connection({
     baseUrl: printed["CWSANDBOX_BASE_URL"],
     apiKey: printed["CWSANDBOX_API_KEY"] ?? "",
@@ -31,7 +34,8 @@ export async function startService(engine = "bubblewrap"): Promise<BenchService>
   return {
     connection,
     pid,
-    residentBytes: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024,
+    residentBytes: () =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024,
     [Symbol.asyncDispose]: async () => {
       connection.close();
       const ended = once(child, "exit");

@@ -23,13 +23,20 @@ test("serve prints address and key, list shows what is there, reap stops that an
   const bed = lastBed();
   await using service = await startServe(bed);
   const connection = connect(service.env);
-  const mine = await Sandbox.run({ tags: ["mine", "tidybox-run-abc"], annotations: { "tidybox.test": "my test" }, connection });
+  const mine = await Sandbox.run({
+    tags: ["mine", "tidybox-run-abc"],
+    annotations: { "tidybox.test": "my test" },
+    connection,
+  });
   const also = await Sandbox.run({ tags: ["mine"], connection });
   const other = await Sandbox.run({ tags: ["other"], connection });
 
   const listed = await service.list();
-  expect(listed.map(({ id }) => id).sort()).toEqual([mine.id, also.id, other.id].sort());
-  expect(listed.find(({ id }) => id === mine.id)).toMatchObject({ state: "running", test: "my test" });
+  expect(listed.map(({ id }) => id).toSorted()).toEqual([mine.id, also.id, other.id].toSorted());
+  expect(listed.find(({ id }) => id === mine.id)).toMatchObject({
+    state: "running",
+    test: "my test",
+  });
   expect((await service.list(["--run", "abc"])).map(({ id }) => id)).toEqual([mine.id]);
   const { stdout: table } = await tidybox(bed, ["list", "--tag", "other"], service.env);
   expect(table).toContain(other.id);
@@ -41,11 +48,15 @@ test("serve prints address and key, list shows what is there, reap stops that an
 
   const { stdout } = await tidybox(bed, ["reap", "--tag", "mine", "--json"], service.env);
   const reaped = JSON.parse(stdout) as { reaped: string[]; left: string[] };
-  expect(reaped.reaped.sort()).toEqual([mine.id, also.id].sort());
+  expect(reaped.reaped.toSorted()).toEqual([mine.id, also.id].toSorted());
   expect(reaped.left).toEqual([]);
   expect((await service.list()).map(({ id }) => id)).toEqual([other.id]);
 
-  const old = await tidybox(bed, ["reap", "--tag", "other", "--older-than", "1h", "--json"], service.env);
+  const old = await tidybox(
+    bed,
+    ["reap", "--tag", "other", "--older-than", "1h", "--json"],
+    service.env,
+  );
   expect(JSON.parse(old.stdout)).toMatchObject({ reaped: [] });
   expect(await service.list()).toHaveLength(1);
 });

@@ -28,22 +28,44 @@ const STRIKES = [
 
 describe.each(inject("beds"))("Vitest $version", (bed) => {
   test.each(STRIKES)("after %s to the %s nothing is left within 10 s", async (signal, to) => {
-    await using project = await makeProject(bed, { "a.test.ts": BUSY("a"), "b.test.ts": BUSY("b") });
+    await using project = await makeProject(bed, {
+      "a.test.ts": BUSY("a"),
+      "b.test.ts": BUSY("b"),
+    });
     const mark = `mark-runner-${bed.version}-${signal}-${to}-${process.pid}`;
-    const vitest = startVitest(project, { env: { TIDYBOX_TEST_MARK: mark }, args: ["--pool=forks", "--maxWorkers=2"] });
+    const vitest = startVitest(project, {
+      env: { TIDYBOX_TEST_MARK: mark },
+      args: ["--pool=forks", "--maxWorkers=2"],
+    });
     try {
       const ready = () => readFile(`${project.directory}/ready.txt`, "utf8").catch(() => "");
-      await until("both tests under way", 40, ready, (text) => text.trim().split("\n").length === 2);
+      await until(
+        "both tests under way",
+        40,
+        ready,
+        (text) => text.trim().split("\n").length === 2,
+      );
       const [folder] = serviceFolders(project);
       expect(folder).toBeDefined();
       vitest.signal(signal, to);
       const left = () => ({
-        processes: [...processesWith(mark), ...processesWith(folder ?? ""), ...processesWith(`sleep\u0000${SECONDS}`)],
+        processes: [
+          ...processesWith(mark),
+          ...processesWith(folder ?? ""),
+          ...processesWith(`sleep\u0000${SECONDS}`),
+        ],
         folders: serviceFolders(project),
       });
-      const { seconds } = await until("the run", 10, left, (all) => all.processes.length + all.folders.length === 0);
+      const { seconds } = await until(
+        "the run",
+        10,
+        left,
+        (all) => all.processes.length + all.folders.length === 0,
+      );
       expect(await readFile("/proc/mounts", "utf8")).not.toContain(folder);
-      console.info(`Vitest ${bed.version}, ${signal} to the ${to}: nothing left after ${seconds.toFixed(2)} s`);
+      console.info(
+        `Vitest ${bed.version}, ${signal} to the ${to}: nothing left after ${seconds.toFixed(2)} s`,
+      );
       await vitest.ended;
     } finally {
       for (const { pid } of processesWith(mark)) process.kill(pid, "SIGKILL");

@@ -35,16 +35,28 @@ test("two runs on one account: the end of one, or its death, does not touch the 
     expect(new Set(ids).size).toBe(3);
     // The first ends in order, the second dies with everything its group holds.
     await writeFile(`${first.directory}/go-on`, "");
-    expect((await runs[0]?.ended)?.account).toMatch(/1 sandbox: 1 stopped by tests, 0 left +coreweave/);
+    expect((await runs[0]?.ended)?.account).toMatch(
+      /1 sandbox: 1 stopped by tests, 0 left +coreweave/,
+    );
     runs[1]?.signal("SIGKILL", "group");
     const active = () => service.list().then((all) => all.map(({ id }) => id));
-    await until("the dead run's sandbox", 10, active, (all) => ids[1] !== undefined && !all.includes(ids[1]));
+    await until(
+      "the dead run's sandbox",
+      10,
+      active,
+      (all) => ids[1] !== undefined && !all.includes(ids[1]),
+    );
     expect(await active()).toEqual([ids[2]]);
     await writeFile(`${third.directory}/go-on`, "");
     const last = await runs[2]?.ended;
     expect(last?.exitCode, last?.output).toBe(0);
     expect(await active()).toEqual([]);
-    await until("processes of the runs", 10, () => processesWith(mark), (left) => left.length === 0);
+    await until(
+      "processes of the runs",
+      10,
+      () => processesWith(mark),
+      (left) => left.length === 0,
+    );
   } finally {
     for (const { pid } of processesWith(mark)) process.kill(pid, "SIGKILL");
   }

@@ -82,7 +82,12 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
     expect(new Set(ids).size).toBe(10);
     expect(run.account).toMatch(/10 sandboxes: 10 stopped by tests, 0 left/);
     expect(await readFile(`${project.directory}/late.txt`, "utf8")).toContain("has ended");
-    await until("processes of the run", 5, () => processesWith(mark), (left) => left.length === 0);
+    await until(
+      "processes of the run",
+      5,
+      () => processesWith(mark),
+      (left) => left.length === 0,
+    );
   });
 
   test("a failing test shows its sandbox and its last commands", async () => {
@@ -108,7 +113,9 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
     });
     const run = await runVitest(project);
     expect(run.tests.map(({ status }) => status)).toEqual(["failed", "passed"]);
-    await expect(import("node:fs/promises").then(({ readFile }) => readFile(`${project.directory}/body.txt`))).rejects.toThrow();
+    await expect(
+      import("node:fs/promises").then(({ readFile }) => readFile(`${project.directory}/body.txt`)),
+    ).rejects.toThrow("ENOENT");
     expect(run.account).toMatch(/2 sandboxes: 2 stopped by tests, 0 left/);
   });
 });

@@ -106,7 +106,14 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
     expect(run.tests.filter(({ status }) => status !== "passed")).toEqual([]);
     expect(run.tests, run.output).toHaveLength(14);
     expect(run.exitCode, run.output).toBe(0);
-    expect(run.account).toMatch(/14 sandboxes: 14 stopped by tests, 0 left +local\/\w+ +peak \d+ of \d+ +[\d.]+ s waited/);
-    await until("processes of the run", 5, () => processesWith(mark), (left) => left.length === 0);
+    expect(run.account).toMatch(
+      /14 sandboxes: 14 stopped by tests, 0 left +local\/\w+ +peak \d+ of \d+ +[\d.]+ s waited/,
+    );
+    await until(
+      "processes of the run",
+      5,
+      () => processesWith(mark),
+      (left) => left.length === 0,
+    );
   });
 });

@@ -7,9 +7,11 @@ export interface CodeBlock {
 }
 
 export function codeBlocks(markdown: string): readonly CodeBlock[] {
-  return [...markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", code = ""]) => ({
-    language,
-    code,
-    file: /^\/\/ (\S+\.ts)$/m.exec(code.split("\n")[0] ?? "")?.[1],
-  }));
+  return [...markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(
+    ([, language = "", code = ""]) => ({
+      language,
+      code,
+      file: /^\/\/ (\S+\.ts)$/m.exec(code.split("\n")[0] ?? "")?.[1],
+    }),
+  );
 }

@@ -12,13 +12,17 @@ import { codeBlocks } from "./code-blocks.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const blocks = codeBlocks(await readFile(join(ROOT, "README.md"), "utf8"));
-const files = Object.fromEntries(blocks.flatMap(({ file, code }) => (file === undefined ? [] : [[file, code] as const])));
+const files = Object.fromEntries(
+  blocks.flatMap(({ file, code }) => (file === undefined ? [] : [[file, code] as const])),
+);
 
 const bed = inject("beds").at(-1);
 if (bed === undefined) throw new Error("no bed");
 
 test("every TypeScript block says which file it is", () => {
-  expect(blocks.filter(({ language, file }) => language === "ts" && file === undefined)).toEqual([]);
+  expect(blocks.filter(({ language, file }) => language === "ts" && file === undefined)).toEqual(
+    [],
+  );
 });
 
 test("the suite of the README passes, and its account is the line of the README", async () => {
@@ -31,13 +35,21 @@ test("the suite of the README passes, and its account is the line of the README"
 
   const [shown] = blocks.filter(({ language }) => language === "text");
   const shape = (line: string | undefined) =>
-    line?.trim().replace(/run \S+/, "run ID").replace(/\d[\d.]*/g, "N").replace("sandboxes", "sandbox").replace(/local\/\w+/, "local/ENGINE");
+    line
+      ?.trim()
+      .replace(/run \S+/, "run ID")
+      .replace(/\d[\d.]*/g, "N")
+      .replace("sandboxes", "sandbox")
+      .replace(/local\/\w+/, "local/ENGINE");
   expect(shape(run.account)).toBe(shape(shown?.code));
 });
 
 test("the first test alone works with the first configuration", async () => {
   const { "vitest.config.ts": config, "adds.test.ts": adds } = files;
-  await using project = await makeProject(bed, { "vitest.config.ts": config ?? "", "adds.test.ts": adds ?? "" });
+  await using project = await makeProject(bed, {
+    "vitest.config.ts": config ?? "",
+    "adds.test.ts": adds ?? "",
+  });
   const run = await runVitest(project);
   expect(run.account).toMatch(/1 sandbox: 1 stopped by tests, 0 left/);
 });
@@ -55,11 +67,17 @@ test("the script without a test runner works, and leaves nothing", async () => {
 });
 
 describe("shell blocks", () => {
-  const lines = blocks.filter(({ language }) => language === "sh").flatMap(({ code }) => code.trim().split("\n"));
+  const lines = blocks
+    .filter(({ language }) => language === "sh")
+    .flatMap(({ code }) => code.trim().split("\n"));
 
   test("name scripts that exist", async () => {
-    const { scripts } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
-    const named = lines.flatMap((line) => [...line.matchAll(/npm (?:run (\w+)|(test))/g)].map(([, a, b]) => a ?? b ?? ""));
+    const { scripts } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
+      scripts: Record<string, string>;
+    };
+    const named = lines.flatMap((line) =>
+      [...line.matchAll(/npm (?:run (\w+)|(test))/g)].map(([, a, b]) => a ?? b ?? ""),
+    );
     expect(named).toEqual(["demo", "test"]);
     for (const name of named) expect(scripts).toHaveProperty([name]);
   });
@@ -74,9 +92,13 @@ describe("shell blocks", () => {
   });
 
   test("install packages that are packed", async () => {
-    const packages = lines.flatMap((line) => [.../npm install --save-dev (.*)/.exec(line)?.[1]?.split(" ") ?? []]);
+    const packages = lines.flatMap((line) => [
+      ...(/npm install --save-dev (.*)/.exec(line)?.[1]?.split(" ") ?? []),
+    ]);
     for (const name of packages) {
-      await expect(readFile(join(bed.directory, "node_modules", name, "package.json"), "utf8")).resolves.toContain(name);
+      await expect(
+        readFile(join(bed.directory, "node_modules", name, "package.json"), "utf8"),
+      ).resolves.toContain(name);
     }
   });
 });

@@ -35,26 +35,43 @@ export async function installBed(
 ): Promise<Bed> {
   const directory = join(root, `vitest-${version}`);
   await mkdir(directory, { recursive: true });
-  const dependencies: Record<string, string> = { vitest: version.includes(".") ? `~${version}.0` : `^${version}.0.0` };
+  const dependencies: Record<string, string> = {
+    vitest: version.includes(".") ? `~${version}.0` : `^${version}.0.0`,
+  };
   for (const [name, path] of Object.entries(tarballs)) dependencies[name] = `file:${path}`;
   await writeFile(
     join(directory, "package.json"),
-    JSON.stringify({ name: `bed-${version}`, private: true, type: "module", dependencies }, undefined, 2),
+    JSON.stringify(
+      { name: `bed-${version}`, private: true, type: "module", dependencies },
+      undefined,
+      2,
+    ),
   );
-  await execa("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: directory,
-    env: outsideEnvironment(),
-    extendEnv: false,
-    timeout: 240_000,
-    stdin: "ignore",
-  });
+  await execa(
+    "npm",
+    ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      cwd: directory,
+      env: outsideEnvironment(),
+      extendEnv: false,
+      timeout: 240_000,
+      stdin: "ignore",
+    },
+  );
   return { version, directory };
 }
 
 /** Writes a project's files. `vitest.config.ts` is made when the files bring none. */
-export async function makeProject(bed: Bed, files: Readonly<Record<string, string>>): Promise<Project> {
+export async function makeProject(
+  bed: Bed,
+  files: Readonly<Record<string, string>>,
+): Promise<Project> {
   const directory = await mkdtemp(join(bed.directory, "project-"));
-  const all = { "package.json": '{ "type": "module" }\n', "vitest.config.ts": configFile("{}"), ...files };
+  const all = {
+    "package.json": '{ "type": "module" }\n',
+    "vitest.config.ts": configFile("{}"),
+    ...files,
+  };
   for (const [name, content] of Object.entries(all)) {
     const path = join(directory, name);
     await mkdir(dirname(path), { recursive: true });
@@ -68,7 +85,8 @@ export async function makeProject(bed: Bed, files: Readonly<Record<string, strin
     directory,
     temp,
     [Symbol.asyncDispose]: async () => {
-      for (const path of [directory, temp]) await rm(path, { recursive: true, force: true, maxRetries: 3 });
+      for (const path of [directory, temp])
+        await rm(path, { recursive: true, force: true, maxRetries: 3 });
     },
   };
 }

@@ -1,10 +1,23 @@
 import { dirname } from "node:path";
 
 const OWN_PREFIXES = ["VITEST", "TIDYBOX_", "CWSANDBOX_", "npm_", "JEST_", "__VITEST"];
-const OWN_NAMES = new Set(["NODE_OPTIONS", "NODE_ENV", "NODE_V8_COVERAGE", "DEV", "PROD", "SSR", "MODE", "BASE_URL", "TEST", "INIT_CWD"]);
+const OWN_NAMES = new Set([
+  "NODE_OPTIONS",
+  "NODE_ENV",
+  "NODE_V8_COVERAGE",
+  "DEV",
+  "PROD",
+  "SSR",
+  "MODE",
+  "BASE_URL",
+  "TEST",
+  "INIT_CWD",
+]);
 
 /** Our environment as a user's shell would have it: without what our own runner has put there. */
-export function outsideEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+export function outsideEnvironment(
+  extra: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
     if (value === undefined || OWN_NAMES.has(name)) continue;

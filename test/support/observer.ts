@@ -25,7 +25,11 @@ export async function listFromOutside(
 }
 
 /** The packed `tidybox` command. */
-export function tidybox(bed: Bed, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+export function tidybox(
+  bed: Bed,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+) {
   const main = join(bed.directory, "node_modules/tidybox/dist/main.js");
   return promisify(execFile)(process.execPath, [main, ...args], {
     env: outsideEnvironment(env),
@@ -76,7 +80,9 @@ export async function until<T>(
     const seconds = (performance.now() - startedAt) / 1000;
     if (wanted(answer)) return { answer, seconds };
     if (seconds > timeoutSeconds) {
-      throw new Error(`${what}: not within ${timeoutSeconds} s; the last answer was ${JSON.stringify(answer)}`);
+      throw new Error(
+        `${what}: not within ${timeoutSeconds} s; the last answer was ${JSON.stringify(answer)}`,
+      );
     }
     await sleep(50);
   }

@@ -60,7 +60,8 @@ export function startVitest(project: Project, options: RunOptions = {}): Running
   const { pid } = child;
   if (pid === undefined) throw new Error("Vitest could not be started");
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const late = setTimeout(() => killGroup(pid), (options.timeoutSeconds ?? 90) * 1000);
   const ended = new Promise<RunEnd>((resolve, reject) => {
     child.once("error", reject);

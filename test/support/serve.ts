@@ -33,7 +33,8 @@ export async function startServe(bed: Bed, args: readonly string[] = []): Promis
     if (Object.keys(env).length === 2) break;
   }
   clearTimeout(late);
-  if (Object.keys(env).length !== 2 || child.pid === undefined) throw new Error(`tidybox serve did not start: ${stderr}`);
+  if (Object.keys(env).length !== 2 || child.pid === undefined)
+    throw new Error(`tidybox serve did not start: ${stderr}`);
   return {
     pid: child.pid,
     env,

@@ -23,8 +23,14 @@ const TSCONFIG = {
 
 describe.each(inject("beds"))("Vitest $version", (bed) => {
   test("the packed types infer every fixture in every variant, and refuse what is wrong", async () => {
-    await using project = await makeProject(bed, { "types.ts": SOURCE, "tsconfig.json": JSON.stringify(TSCONFIG) });
-    const { stdout, exitCode } = await execa(process.execPath, [TSC, "-p", "."], { cwd: project.directory, reject: false });
+    await using project = await makeProject(bed, {
+      "types.ts": SOURCE,
+      "tsconfig.json": JSON.stringify(TSCONFIG),
+    });
+    const { stdout, exitCode } = await execa(process.execPath, [TSC, "-p", "."], {
+      cwd: project.directory,
+      reject: false,
+    });
     expect(stdout).toBe("");
     expect(exitCode).toBe(0);
   });

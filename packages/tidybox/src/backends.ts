@@ -24,7 +24,10 @@ export async function reachableBackends(): Promise<readonly ReachableBackend[]> 
 }
 
 /** The tags that `--run` and `--tag` ask for: all of them must match. */
-export function wantedTags(options: { readonly run?: string; readonly tag?: readonly string[] }, runTag: (id: string) => string): readonly string[] {
+export function wantedTags(
+  options: { readonly run?: string; readonly tag?: readonly string[] },
+  runTag: (id: string) => string,
+): readonly string[] {
   return [...(options.run === undefined ? [] : [runTag(options.run)]), ...(options.tag ?? [])];
 }
 

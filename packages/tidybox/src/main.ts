@@ -7,7 +7,9 @@ import { serveCommand } from "./commands/serve.ts";
 import { EXIT_FAILED, EXIT_USAGE } from "./exit-status.ts";
 import { complain } from "./output.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+const { version } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+) as {
   readonly version: string;
 };
 

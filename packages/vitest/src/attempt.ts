@@ -36,7 +36,11 @@ export function openAttempt(
 }
 
 /** The test as the coordinator and the service know it. */
-export async function sandboxesFor(task: Task, worker: Worker, options: SandboxOptions): Promise<TestSandboxes> {
+export async function sandboxesFor(
+  task: Task,
+  worker: Worker,
+  options: SandboxOptions,
+): Promise<TestSandboxes> {
   const { TestSandboxes } = await import("@tidybox/fixtures");
   return new TestSandboxes(
     worker,

@@ -15,7 +15,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   const started = await run.started;
   project.provide("tidybox", started.info);
-  if (run.finished === undefined) for (const notice of once(started.notices)) vitest.logger.warn(`tidybox: ${notice}`);
+  if (run.finished === undefined)
+    for (const notice of once(started.notices)) vitest.logger.warn(`tidybox: ${notice}`);
   return async () => {
     const first = run.finished === undefined;
     const finished = await started.finish();

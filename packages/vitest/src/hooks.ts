@@ -20,7 +20,9 @@ export function prepareFile(): void {
     const { context } = task;
     let attempt: ReturnType<typeof openAttempt> | undefined;
     const createSandbox: SandboxFixtures["createSandbox"] = async (options) => {
-      attempt ??= openAttempt(context, async () => sandboxesFor(task, await (worker ??= useWorker()), {}));
+      attempt ??= openAttempt(context, async () =>
+        sandboxesFor(task, await (worker ??= useWorker()), {}),
+      );
       return (await attempt.sandboxes()).create(options);
     };
     accessor(context, "createSandbox", () => createSandbox);
@@ -43,7 +45,12 @@ function accessor<K extends "sandbox" | "createSandbox" | "run">(
 ): void {
   if (Object.hasOwn(context, name)) return;
   const become = (value: SandboxFixtures[K]) => {
-    Object.defineProperty(context, name, { value, writable: true, configurable: true, enumerable: true });
+    Object.defineProperty(context, name, {
+      value,
+      writable: true,
+      configurable: true,
+      enumerable: true,
+    });
     return value;
   };
   Object.defineProperty(context, name, {

@@ -12,7 +12,13 @@ const METHODS: ReadonlySet<string> = new Set<keyof Sandbox & string>([
 ]);
 
 /** What only a sandbox that exists can answer. */
-const FIELDS: ReadonlySet<string> = new Set<keyof Sandbox & string>(["id", "tags", "annotations", "state", "createdAt"]);
+const FIELDS: ReadonlySet<string> = new Set<keyof Sandbox & string>([
+  "id",
+  "tags",
+  "annotations",
+  "state",
+  "createdAt",
+]);
 
 /**
  * A sandbox for tests whose context cannot wait: it is made when the first method is called. Fields

@@ -55,9 +55,14 @@ export const matchers = {
       actual = await sandbox.readTextFile(path);
     } catch (error) {
       if (!isMissingFile(error)) throw error;
-      return { pass: false, message: () => `expected the sandbox to have the file ${path}, which is not there` };
+      return {
+        pass: false,
+        message: () => `expected the sandbox to have the file ${path}, which is not there`,
+      };
     }
-    const pass = content === undefined || (typeof content === "string" ? actual === content : content.test(actual));
+    const pass =
+      content === undefined ||
+      (typeof content === "string" ? actual === content : content.test(actual));
     const wanted = content === undefined ? "" : ` with ${show(content)}`;
     return {
       pass,
@@ -89,12 +94,18 @@ function show(expected: Printed): string {
 
 function indent(text: string): string {
   if (text === "") return "  (nothing)";
-  const cut = text.length > SHOWN_CHARACTERS ? `… ${text.length - SHOWN_CHARACTERS} characters before\n` : "";
+  const cut =
+    text.length > SHOWN_CHARACTERS ? `… ${text.length - SHOWN_CHARACTERS} characters before\n` : "";
   return (cut + text.slice(-SHOWN_CHARACTERS)).replace(/^/gm, "  ");
 }
 
 function execResult(received: unknown, matcher: string): ExecResult {
-  if (typeof received === "object" && received !== null && "exitCode" in received && "stdout" in received) {
+  if (
+    typeof received === "object" &&
+    received !== null &&
+    "exitCode" in received &&
+    "stdout" in received
+  ) {
     return received as ExecResult;
   }
   const promise = received instanceof Promise ? " It is a promise: await it first." : "";

@@ -1,4 +1,5 @@
-import { type FinishedRun, type StartedRun, startRun } from "@tidybox/fixtures";
+import { launchCoordinator } from "@tidybox/fixtures/launch";
+import type { FinishedRun, StartedRun } from "@tidybox/fixtures/runner";
 import type { Vitest } from "vitest/node";
 
 /** A run from the plugin's first hook to its last. */
@@ -25,7 +26,11 @@ function runs(): Runs {
 export function beginRun(vitest: Vitest, root: string, options: unknown): VitestRun {
   const known = runs().byVitest.get(vitest);
   if (known !== undefined) return known;
-  const started = startRun({ root, options, optionsSource: "the options of tidybox()" });
+  // First of all the process, then what it takes to talk to it: both load at the same time.
+  const coordinator = launchCoordinator();
+  const started = import("@tidybox/fixtures/runner").then(({ startRun }) =>
+    startRun({ root, options, optionsSource: "the options of tidybox()", coordinator }),
+  );
   // The global setup awaits it and reports; until then a failure must not end the process.
   started.catch(() => {});
   const run: VitestRun = { started, finished: undefined };

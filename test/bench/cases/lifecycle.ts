@@ -13,7 +13,10 @@ export async function lifecycle(rounds: number): Promise<readonly Result[]> {
     const phases = { create: [] as number[], exec: [] as number[], stop: [] as number[] };
     const ours = async () => {
       const started = performance.now();
-      const sandbox = await Sandbox.run({ connection: service.connection, network: { denyEgress } });
+      const sandbox = await Sandbox.run({
+        connection: service.connection,
+        network: { denyEgress },
+      });
       const created = performance.now();
       await sandbox.exec(["true"], { check: true });
       const executed = performance.now();
@@ -27,7 +30,10 @@ export async function lifecycle(rounds: number): Promise<readonly Result[]> {
     const samples = await sideBySide(
       [
         { name: "create, exec, stop over the wire", once: ours },
-        { name: "bare bwrap true", once: () => bare.run(bareBubblewrap(["/usr/bin/true"], denyEgress)) },
+        {
+          name: "bare bwrap true",
+          once: () => bare.run(bareBubblewrap(["/usr/bin/true"], denyEgress)),
+        },
         { name: "bare spawn true", once: () => bare.run(["/usr/bin/true"]) },
       ],
       rounds,
@@ -41,7 +47,9 @@ export async function lifecycle(rounds: number): Promise<readonly Result[]> {
       limit: 3,
       figures: [
         ...samples.map(describeSample),
-        `of it: ${Object.entries(phases).map(([phase, times]) => `${phase} ${summarize(phase, times).medianMs.toFixed(2)} ms`).join(", ")}`,
+        `of it: ${Object.entries(phases)
+          .map(([phase, times]) => `${phase} ${summarize(phase, times).medianMs.toFixed(2)} ms`)
+          .join(", ")}`,
       ],
       samples,
     });
@@ -53,10 +61,16 @@ export async function lifecycle(rounds: number): Promise<readonly Result[]> {
 export async function exec(rounds: number): Promise<readonly Result[]> {
   await using service = await startService();
   using bare = startBareSpawner();
-  await using sandbox = await Sandbox.run({ connection: service.connection, network: { denyEgress: true } });
+  await using sandbox = await Sandbox.run({
+    connection: service.connection,
+    network: { denyEgress: true },
+  });
   const samples = await sideBySide(
     [
-      { name: "sandbox.exec(true)", once: () => timed(() => sandbox.exec(["/usr/bin/true"], { check: true })) },
+      {
+        name: "sandbox.exec(true)",
+        once: () => timed(() => sandbox.exec(["/usr/bin/true"], { check: true })),
+      },
       { name: "bare spawn true", once: () => bare.run(["/usr/bin/true"]) },
     ],
     rounds,

@@ -10,11 +10,14 @@ export async function manyAlive(count: number, rounds: number): Promise<readonly
   const availableBefore = availableBytes();
   const residentBefore = service.residentBytes();
   const session = new Session({ connection: service.connection });
-  const startSeconds = (await timed(async () => {
-    for (let made = 0; made < count; made += 8) {
-      await Promise.all(Array.from({ length: Math.min(8, count - made) }, () => session.sandbox()));
-    }
-  })) / 1000;
+  const startSeconds =
+    (await timed(async () => {
+      for (let made = 0; made < count; made += 8) {
+        await Promise.all(
+          Array.from({ length: Math.min(8, count - made) }, () => session.sandbox()),
+        );
+      }
+    })) / 1000;
   const perSandbox = (availableBefore - availableBytes()) / count;
   const residentGrowth = (service.residentBytes() - residentBefore) / count;
   const all = await Sandbox.list({ connection: service.connection }).toArray();

@@ -9,8 +9,9 @@ import { type Result, describeSample } from "../report.ts";
 const NODE_MODULES = fileURLToPath(new URL("../../../node_modules", import.meta.url));
 
 const EMPTY = 'import { test } from "vitest";\ntest("nothing", () => {});\n';
-const USING = 'import { test } from "@tidybox/vitest";\ntest("one", async ({ sandbox }) => { await sandbox.exec(["true"]); });\n';
-const BARE_CONFIG = 'export default { test: {} };\n';
+const USING =
+  'import { test } from "@tidybox/vitest";\ntest("one", async ({ sandbox }) => { await sandbox.exec(["true"]); });\n';
+const BARE_CONFIG = "export default { test: {} };\n";
 const PLUGIN_CONFIG =
   'import { tidybox } from "@tidybox/vitest/plugin";\nexport default { plugins: [tidybox()] };\n';
 
@@ -67,7 +68,8 @@ function vitest(directory: string): Promise<number> {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.once("exit", (code) => {
       if (code === 0) resolve(performance.now() - startedAt);
       else reject(new Error(`Vitest ended with ${code}:\n${output}`));

@@ -46,9 +46,6 @@ test("runs in a directory with any name, and says when there is none", async () 
   const own = await sandbox.exec(["sh", "-c", "echo oops >&2; exit 125"], { cwd: "/tmp" });
   expect(own).toMatchObject({ exitCode: 125, stderr: "oops\n" });
 });
-  expect(exitCode).not.toBe(0);
-  expect(stderr).toContain("/no/such");
-});
 
 test("sets variables for one command", async () => {
   expect((await sandbox.exec(["sh", "-c", 'echo "$V"'], { env: { V: "x y" } })).stdout).toBe(

@@ -27,7 +27,11 @@ async function list(options: ListOptions): Promise<void> {
   const found = (
     await Promise.all(
       backends.map(async ({ name, connection }) => {
-        const all = await Sandbox.list({ tags, showTerminated: options.all === true, connection }).toArray();
+        const all = await Sandbox.list({
+          tags,
+          showTerminated: options.all === true,
+          connection,
+        }).toArray();
         return all.map((sandbox) => row(sandbox, name));
       }),
     )
@@ -38,8 +42,15 @@ async function list(options: ListOptions): Promise<void> {
   } else if (found.length === 0) {
     note(backends.length === 0 ? "nothing: no local service of this user is running" : "nothing");
   } else {
-    const rows = found.map(({ id, state, ageSeconds, test, backend }) => [id, state, age(ageSeconds), test ?? "", backend]);
-    for (const line of table([["SANDBOX", "STATE", "AGE", "TEST", "WHERE"], ...rows])) printLine(line);
+    const rows = found.map(({ id, state, ageSeconds, test, backend }) => [
+      id,
+      state,
+      age(ageSeconds),
+      test ?? "",
+      backend,
+    ]);
+    for (const line of table([["SANDBOX", "STATE", "AGE", "TEST", "WHERE"], ...rows]))
+      printLine(line);
   }
 }
 
@@ -48,7 +59,10 @@ function row(sandbox: Sandbox, backend: string) {
     id: sandbox.id,
     state: sandbox.state,
     createdAt: sandbox.createdAt?.toISOString(),
-    ageSeconds: sandbox.createdAt === undefined ? undefined : Math.round((Date.now() - sandbox.createdAt.getTime()) / 1000),
+    ageSeconds:
+      sandbox.createdAt === undefined
+        ? undefined
+        : Math.round((Date.now() - sandbox.createdAt.getTime()) / 1000),
     test: sandbox.annotations["tidybox.test"],
     file: sandbox.annotations["tidybox.file"],
     tags: sandbox.tags,

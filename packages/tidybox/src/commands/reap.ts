@@ -17,7 +17,9 @@ const SETTLE_SECONDS = 1;
 
 export function reapCommand(): Command {
   return new Command("reap")
-    .description("stops what is left; exit status 0 when nothing is left, 1 when something could not be stopped")
+    .description(
+      "stops what is left; exit status 0 when nothing is left, 1 when something could not be stopped",
+    )
     .option("--run <id>", "the sandboxes of this run")
     .option("--tag <tag...>", "the sandboxes with this tag; several tags: all of them")
     .option("--older-than <time>", "only those created at least that long ago, such as 2h")
@@ -29,9 +31,12 @@ export function reapCommand(): Command {
 async function reap(options: ReapCommandOptions, command: Command): Promise<void> {
   const tags = wantedTags(options, runTag);
   if (tags.length === 0) {
-    command.error("error: say what to reap: --run <id> or --tag <tag>. Without one it would stop everything.");
+    command.error(
+      "error: say what to reap: --run <id> or --tag <tag>. Without one it would stop everything.",
+    );
   }
-  const olderThanSeconds = options.olderThan === undefined ? undefined : parseDuration(options.olderThan);
+  const olderThanSeconds =
+    options.olderThan === undefined ? undefined : parseDuration(options.olderThan);
   const backends = await reachableBackends();
   const results = await Promise.all(
     backends.map(({ connection }) =>
@@ -52,7 +57,10 @@ async function reap(options: ReapCommandOptions, command: Command): Promise<void
   );
 }
 
-function report({ reaped, left }: Pick<ReapResult, "reaped" | "left">, options: ReapCommandOptions): void {
+function report(
+  { reaped, left }: Pick<ReapResult, "reaped" | "left">,
+  options: ReapCommandOptions,
+): void {
   const dryRun = options.dryRun === true;
   if (options.json === true) {
     printJson({ dryRun, reaped, left });

@@ -20,7 +20,10 @@ export function serveCommand(): Command {
         .choices(["auto", "bubblewrap", "docker", "process"])
         .default("auto"),
     )
-    .option("--token <token>", "what clients must send; better in TIDYBOX_SERVE_TOKEN, as argv can be seen by all (default: a random one)")
+    .option(
+      "--token <token>",
+      "what clients must send; better in TIDYBOX_SERVE_TOKEN, as argv can be seen by all (default: a random one)",
+    )
     .option("--max-sandboxes <number>", "the quota: most sandboxes active at once")
     .action(serve);
 }
@@ -62,5 +65,7 @@ function endAsked(): Promise<void> {
 function wholeNumber(text: string, option: string, least: number, command: Command): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isInteger(value) && value >= least) return value;
-  return command.error(`error: ${option} must be a whole number from ${least} up, not ${JSON.stringify(text)}`);
+  return command.error(
+    `error: ${option} must be a whole number from ${least} up, not ${JSON.stringify(text)}`,
+  );
 }
