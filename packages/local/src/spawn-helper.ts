@@ -17,6 +17,7 @@ type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
 type HoldRequest = Extract<HelperRequest, { type: "hold" }>;
 
 const STDERR_TAIL_BYTES = 4096;
+const WORK_MILLISECONDS = 60_000;
 
 /**
  * The service holds the read end already. Were it gone, a blocking open would wait for ever and
@@ -177,6 +178,15 @@ function signalRunning(id: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Runs a program of the host on files of the service; the answer is whether it could. */
+function work(id: number, program: string, args: readonly string[]): void {
+  execFile(program, args, { timeout: WORK_MILLISECONDS }, (error) =>
+    answer(
+      error === null ? { type: "done", id, count: 1 } : { type: "failed", id, reason: error.message },
+    ),
+  );
+}
+
 function leave(): never {
   for (const { child, target } of running.values()) {
     for (const pid of [target(), child.pid ?? 0]) {
@@ -205,12 +215,8 @@ process.on("message", (request: HelperRequest) => {
     case "kill-marked":
       return answer({ type: "done", id: request.id, count: killMarkedProcesses(request.marker) });
     case "fifos":
-      execFile("mkfifo", ["-m", "600", ...request.paths], { timeout: 10_000 }, (error) =>
-        answer(
-          error === null
-            ? { type: "done", id: request.id, count: request.paths.length }
-            : { type: "failed", id: request.id, reason: error.message },
-        ),
-      );
+      return work(request.id, "mkfifo", ["-m", "600", ...request.paths]);
+    case "remove":
+      return work(request.id, "rm", ["-rf", "--", ...request.paths]);
   }
 });

@@ -10,8 +10,17 @@ const LOG_BYTES = 1024 * 1024;
 const COULD_NOT_EXECUTE = new Set([126, 127]);
 const EXECUTE_FAILED = /^setpriv: failed to execute ([^\n]*)\n?$/;
 
-/** The process whose end is the sandbox's end, and its log. */
-export class MainProcess {
+/** What a sandbox is there for: when it ends, the sandbox ends. */
+export interface Main {
+  readonly exited: Promise<ProcessEnd>;
+  /** SIGTERM. */
+  terminate(): void;
+  /** Why it never ran, if that is how it ended. */
+  startFailure(end: ProcessEnd): Promise<string | undefined>;
+}
+
+/** A main process that runs, and its log. */
+export class MainProcess implements Main {
   readonly exited: Promise<ProcessEnd>;
   readonly #process: EngineProcess;
   readonly #log = new OutputTail(LOG_BYTES);
@@ -35,7 +44,6 @@ export class MainProcess {
     this.#process.terminate();
   }
 
-  /** Why it never ran, if that is how it ended. */
   async startFailure({ exitCode }: ProcessEnd): Promise<string | undefined> {
     if (!COULD_NOT_EXECUTE.has(exitCode)) return undefined;
     await this.#drained;

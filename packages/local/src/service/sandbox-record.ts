@@ -7,12 +7,11 @@ import {
   type SandboxSpec,
   State,
 } from "@tidybox/protocol";
-import { withDeadline } from "../deadline.ts";
 import { deferred } from "../deferred.ts";
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
-import { MainProcess } from "./main-process.ts";
+import type { Main } from "./main-process.ts";
 
 export interface SandboxRecordOptions {
   readonly id: string;
@@ -21,8 +20,8 @@ export interface SandboxRecordOptions {
   readonly runnerId: string;
   readonly spec: SandboxSpec;
   readonly plan: SandboxPlan;
-  /** Empty: the sandbox only waits for commands. */
-  readonly mainCommand: readonly string[];
+  /** Starts the main process; undefined: the sandbox only waits for commands. */
+  readonly startMain: ((sandbox: EngineSandbox) => Promise<Main>) | undefined;
   readonly maxLifetimeSeconds: number;
   /** Of the spec on the wire; bounds what listings and the memory of ended sandboxes hold. */
   readonly sizeBytes: number;
@@ -45,7 +44,7 @@ export class SandboxRecord {
   #endTime: Timestamp | undefined;
   #lifecycle: Lifecycle = { state: State.CREATING };
   #sandbox: EngineSandbox | undefined;
-  #main: MainProcess | undefined;
+  #main: Main | undefined;
   readonly #lifetime: Alarm;
   #started = false;
   #draining: { readonly killAt: number; readonly timer: NodeJS.Timeout } | undefined;
@@ -99,8 +98,9 @@ export class SandboxRecord {
       const sandbox = await engine.start(this.#options.plan);
       this.#sandbox = sandbox;
       void sandbox.ended.then(({ reason }) => this.#vanished(reason));
-      if (this.state === State.CREATING && this.#options.mainCommand.length > 0) {
-        this.#main = await MainProcess.start(sandbox, this.#options.mainCommand);
+      const { startMain } = this.#options;
+      if (this.state === State.CREATING && startMain !== undefined) {
+        this.#main = await startMain(sandbox);
         void this.#mainEnded(this.#main);
       }
       if (this.state === State.CREATING) {
@@ -145,9 +145,14 @@ export class SandboxRecord {
 
   /** Waits until it has ended, at most so long; false when it has not. */
   async ended(seconds: number): Promise<boolean> {
-    if (!this.isActive) return true;
-    await withDeadline(this.over, seconds, () => new Error("late")).catch(() => {});
+    if (this.isActive) await within(this.over, seconds);
     return !this.isActive;
+  }
+
+  /** While it is on its way from one state to the next, waits for that, at most so long. */
+  async arrived(seconds: number): Promise<void> {
+    if (this.state === State.CREATING) await within(this.settled, seconds);
+    else if (this.state === State.TERMINATING) await within(this.over, seconds);
   }
 
   /** The sandbox as clients see it. */
@@ -195,7 +200,7 @@ export class SandboxRecord {
       );
   }
 
-  async #mainEnded(main: MainProcess): Promise<void> {
+  async #mainEnded(main: Main): Promise<void> {
     const end = await main.exited;
     // Killed with its sandbox: that, and not the main process, is what happened.
     if (end.lost || this.#killed || !this.isActive) return;
@@ -252,4 +257,13 @@ export class SandboxRecord {
     this.#lifecycle = next;
     if (next.state !== State.CREATING) this.#ready.resolve();
   }
+}
+
+async function within(promise: Promise<void>, seconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }

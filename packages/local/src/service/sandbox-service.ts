@@ -18,7 +18,7 @@ import { streamExec } from "./stream-exec.ts";
 export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof SandboxService> {
   return {
     createSandbox: (request) => sandboxes.create(request).view(),
-    getSandbox: ({ sandboxId }) => sandboxes.get(sandboxId).view(),
+    getSandbox: async ({ sandboxId }) => (await sandboxes.look(sandboxId)).view(),
     listSandboxes: (request) => listSandboxes(sandboxes.registry, request),
     deleteSandbox: async (request) => {
       const record = await sandboxes.delete(request);

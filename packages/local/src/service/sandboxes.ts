@@ -7,6 +7,7 @@ import {
   ErrorReason,
   MAX_REQUEST_ID_BYTES,
   type PurgeSandboxesRequest,
+  type SandboxSpec,
   SandboxSpecSchema,
   State,
 } from "@tidybox/protocol";
@@ -21,8 +22,10 @@ import {
   sandboxNotFound,
   sandboxNotRunning,
 } from "./failures.ts";
+import { isKeepAlive, KeepAlive } from "./keep-alive.ts";
 import { stateName } from "./lifecycle.ts";
 import { hasAllTags } from "./list-sandboxes.ts";
+import { type Main, MainProcess } from "./main-process.ts";
 import { planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
 import { SandboxRegistry } from "./sandbox-registry.ts";
@@ -36,6 +39,12 @@ const MAX_GRACE_SECONDS = 300;
 
 /** A stop without grace takes milliseconds: a caller that gets the end at once need not poll. */
 const PROMPT_STOP_SECONDS = 0.25;
+
+/**
+ * A client that waits for a change of state looks again and again, each time a little later. The
+ * answer to a look in between may come with the change: the client is not late, and looks less.
+ */
+const LOOK_SECONDS = 0.05;
 
 const PURGE_SECONDS = 15;
 
@@ -102,17 +111,13 @@ export class Sandboxes {
     this.#refuse(plan);
     this.#refuseBeyondCapacity();
     this.#notice(plan, spec.containers[0]?.resourceRequirements !== undefined);
-    const container = spec.containers[0];
     const record = new SandboxRecord({
       id,
       sequence,
       runnerId: this.#options.runnerId,
       spec,
       plan,
-      mainCommand:
-        container === undefined || container.command === ""
-          ? []
-          : [container.command, ...container.args],
+      startMain: this.#starterOfMain(spec, plan),
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
     });
@@ -125,6 +130,13 @@ export class Sandboxes {
   get(sandboxId: string): SandboxRecord {
     const record = this.registry.get(sandboxId);
     if (record === undefined) throw sandboxNotFound(sandboxId);
+    return record;
+  }
+
+  /** For a client: a sandbox that is about to run, or to end, gets a moment to do so. */
+  async look(sandboxId: string): Promise<SandboxRecord> {
+    const record = this.get(sandboxId);
+    await record.arrived(LOOK_SECONDS);
     return record;
   }
 
@@ -197,6 +209,19 @@ export class Sandboxes {
     const active = this.registry.active();
     for (const record of active) record.terminate(0, "the local service was closed");
     await Promise.all(active.map((record) => record.ended(timeoutSeconds)));
+  }
+
+  #starterOfMain(
+    { containers: [container] }: SandboxSpec,
+    { image, environment }: SandboxPlan,
+  ): ((sandbox: EngineSandbox) => Promise<Main>) | undefined {
+    if (container === undefined || container.command === "") return undefined;
+    const argv = [container.command, ...container.args];
+    // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
+    const standsIn = isKeepAlive(argv, environment) && !this.#options.mappedImages.has(image);
+    return standsIn
+      ? () => Promise.resolve(new KeepAlive())
+      : (sandbox) => MainProcess.start(sandbox, argv);
   }
 
   #refuse(plan: SandboxPlan): void {

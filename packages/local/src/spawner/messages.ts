@@ -51,6 +51,7 @@ export type HelperRequest =
       readonly command: readonly string[];
       readonly environment: Readonly<Record<string, string>>;
     }
+  | { readonly type: "remove"; readonly id: number; readonly paths: readonly string[] }
   | { readonly type: "signal"; readonly id: number; readonly signal: NodeJS.Signals }
   | { readonly type: "kill-marked"; readonly id: number; readonly marker: string };
 

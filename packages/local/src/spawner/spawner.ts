@@ -14,6 +14,7 @@ import { KILLED_EXIT_CODE, type ProcessEnd, processEnd } from "./process-end.ts"
 const SPAWN_SECONDS = 20;
 const HOLD_SECONDS = 30;
 const KILL_SECONDS = 10;
+const REMOVE_SECONDS = 60;
 
 export interface SpawnCommand {
   readonly file: string;
@@ -186,6 +187,14 @@ export class Spawner {
     const id = this.#helper.nextId();
     await withDeadline(this.#helper.ask({ type: "kill-marked", id, marker }), KILL_SECONDS, () =>
       tooSlow("killing a sandbox's processes", KILL_SECONDS),
+    );
+  }
+
+  /** Removes folders with everything in them; throws when something is left. */
+  async remove(paths: readonly string[]): Promise<void> {
+    const id = this.#helper.nextId();
+    await withDeadline(this.#helper.ask({ type: "remove", id, paths }), REMOVE_SECONDS, () =>
+      tooSlow("removing folders", REMOVE_SECONDS),
     );
   }
 

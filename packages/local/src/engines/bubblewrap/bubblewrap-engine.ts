@@ -1,11 +1,11 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { removeTree } from "../../state-folder/remove-tree.ts";
 import type { Spawner } from "../../spawner/spawner.ts";
+import { DiscardedFolders } from "../discarded-folders.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
+import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
-import { isReadOnlyPlace, makeSandboxFolder } from "./sandbox-folder.ts";
+import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
 
 export interface BubblewrapPrograms {
   readonly bwrap: string;
@@ -24,11 +24,13 @@ export interface BubblewrapEngineOptions {
 export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
   readonly #options: BubblewrapEngineOptions;
-  readonly #removals = new Set<Promise<void>>();
+  readonly #discarded: DiscardedFolders;
+  /** One for each image root: their sandboxes have different mount points. */
+  readonly #pools = new Map<ImageRoot, FolderPool>();
 
   constructor(options: BubblewrapEngineOptions) {
     this.#options = options;
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    this.#discarded = new DiscardedFolders(options.spawner);
   }
 
   refusal(plan: SandboxPlan): EngineRefusal | undefined {
@@ -45,24 +47,25 @@ export class BubblewrapEngine implements Engine {
   }
 
   async start(plan: SandboxPlan): Promise<EngineSandbox> {
-    const folder = join(this.#options.folder, plan.id);
+    const root = this.#options.rootOf(plan.image);
+    const folder = this.#poolOf(root).take();
     try {
-      return await this.#start(plan, folder);
+      return await this.#start(plan, root, folder);
     } catch (error) {
-      this.#remove(folder);
+      this.#discarded.add(folder);
       throw error;
     }
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#removals);
+    const pools = [...this.#pools.values()].map((pool) => pool.close());
+    await Promise.all([...pools, this.#discarded.close()]);
   }
 
-  async #start(plan: SandboxPlan, folder: string): Promise<EngineSandbox> {
-    const { spawner, programs, rootOf } = this.#options;
-    const root = rootOf(plan.image);
+  async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<EngineSandbox> {
+    const { spawner, programs } = this.#options;
     const hostname = plan.id.slice(0, 60);
-    const folderArguments = await makeSandboxFolder(folder, plan, hostname, root.etc, root.tools);
+    const folderArguments = await furnishSandboxFolder(folder, plan, hostname, root.etc, root.tools);
     const held = await spawner.hold({
       file: programs.bwrap,
       fileArgs: [
@@ -87,7 +90,7 @@ export class BubblewrapEngine implements Engine {
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, nsenter: programs.nsenter });
-    void sandbox.ended.then(() => this.#remove(folder));
+    void sandbox.ended.then(() => this.#discarded.add(folder));
     try {
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
     } catch (error) {
@@ -97,9 +100,15 @@ export class BubblewrapEngine implements Engine {
     return sandbox;
   }
 
-  #remove(folder: string): void {
-    const removal = removeTree(folder).finally(() => this.#removals.delete(removal));
-    this.#removals.add(removal);
-    removal.catch(() => {});
+  #poolOf(root: ImageRoot): FolderPool {
+    const known = this.#pools.get(root);
+    if (known !== undefined) return known;
+    const parent = join(this.#options.folder, String(this.#pools.size));
+    const pool = new FolderPool(
+      parent,
+      root.tools.map(({ tool }) => tool.inside),
+    );
+    this.#pools.set(root, pool);
+    return pool;
   }
 }

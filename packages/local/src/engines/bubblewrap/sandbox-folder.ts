@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import type { PlannedMount, SandboxPlan } from "../engine.ts";
+import { PRIVATE_FOLDERS } from "./folder-pool.ts";
 import type { ToolBind } from "./image-root.ts";
 
 interface Bind {
@@ -9,9 +10,6 @@ interface Bind {
   readonly host: string;
   readonly readOnly: boolean;
 }
-
-/** Private folders of every sandbox, and what they are called inside. */
-const PRIVATE = { var: "/var", home: "/root", tmp: "/tmp", workspace: "/workspace" } as const;
 
 /** Below these nothing can be made: they are the image's, read-only. */
 const READ_ONLY = [
@@ -36,25 +34,21 @@ export function isAtOrBelow(path: string, place: string): boolean {
 }
 
 /**
- * Makes a sandbox's folder on the host and returns the arguments that show it inside. It is new
- * and no sandbox process exists yet, so nothing in it can be a trap.
+ * Completes a sandbox's fresh folder (of a FolderPool) and returns the arguments that show it
+ * inside. No sandbox process has seen it yet, so nothing in it can be a trap.
  */
-export async function makeSandboxFolder(
+export async function furnishSandboxFolder(
   folder: string,
   plan: SandboxPlan,
   hostname: string,
   etc: string,
   tools: readonly ToolBind[],
 ): Promise<readonly string[]> {
-  mkdirSync(folder, { mode: 0o700 });
-  const binds: Bind[] = [];
-  for (const [name, inside] of Object.entries(PRIVATE)) {
-    const host = join(folder, name);
-    mkdirSync(host, { mode: 0o755 });
-    binds.push({ inside, host, readOnly: false });
-  }
-  mkdirSync(join(folder, "var/tmp"));
-  for (const shared of ["tmp", "var/tmp"]) chmodSync(join(folder, shared), 0o1777);
+  const binds: Bind[] = Object.entries(PRIVATE_FOLDERS).map(([name, inside]) => ({
+    inside,
+    host: join(folder, name),
+    readOnly: false,
+  }));
   const volumes = plan.mounts.toSorted((a, b) => a.path.length - b.path.length);
   for (const mount of volumes) {
     makePlace(binds, mount.path);
@@ -63,9 +57,10 @@ export async function makeSandboxFolder(
     mkdirSync(host, { recursive: true, mode: 0o755 });
     binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
   }
-  for (const { tool } of tools) makePlace(binds, tool.inside);
-  makePlace(binds, plan.workingDirectory);
-  const standard = binds.slice(0, Object.keys(PRIVATE).length);
+  if (plan.workingDirectory !== PRIVATE_FOLDERS.workspace) makePlace(binds, plan.workingDirectory);
+  // Under a volume the place that the pool made is covered.
+  if (volumes.length > 0) for (const { tool } of tools) makePlace(binds, tool.inside);
+  const standard = binds.slice(0, Object.keys(PRIVATE_FOLDERS).length);
   return [
     ...(await etcArguments(folder, plan, hostname, etc)),
     ...standard.flatMap(bindArguments),

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Spawner } from "../../spawner/spawner.ts";
-import { removeTree } from "../../state-folder/remove-tree.ts";
+import { DiscardedFolders } from "../discarded-folders.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
 import { searchPath } from "../find-program.ts";
 import { PrivateFolders } from "./private-folders.ts";
@@ -23,10 +23,11 @@ export class ProcessEngine implements Engine {
   readonly name = "process";
   readonly #options: ProcessEngineOptions;
   readonly #searchPath = searchPath();
-  readonly #removals = new Set<Promise<void>>();
+  readonly #discarded: DiscardedFolders;
 
   constructor(options: ProcessEngineOptions) {
     this.#options = options;
+    this.#discarded = new DiscardedFolders(options.spawner);
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   }
 
@@ -74,11 +75,7 @@ export class ProcessEngine implements Engine {
       serviceMarker,
       searchPath: this.#searchPath,
     });
-    void sandbox.ended.then(() => {
-      const removal = removeTree(folder).finally(() => this.#removals.delete(removal));
-      this.#removals.add(removal);
-      removal.catch(() => {});
-    });
+    void sandbox.ended.then(() => this.#discarded.add(folder));
     try {
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
       return sandbox;
@@ -89,6 +86,6 @@ export class ProcessEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#removals);
+    await this.#discarded.close();
   }
 }
