@@ -9,6 +9,8 @@ export interface Bed {
   /** What was asked for: `3.2`, `4`, `5`. */
   readonly version: string;
   readonly directory: string;
+  /** The Node that runs it. */
+  readonly node: string;
 }
 
 /** A Vitest project in a bed. Removed when disposed. */
@@ -32,13 +34,18 @@ export async function installBed(
   root: string,
   version: string,
   tarballs: Readonly<Record<string, string>>,
+  nodeVersion?: string,
 ): Promise<Bed> {
-  const directory = join(root, `vitest-${version}`);
+  const directory = join(
+    root,
+    `vitest-${version}${nodeVersion === undefined ? "" : `-node-${nodeVersion}`}`,
+  );
   await mkdir(directory, { recursive: true });
   const dependencies: Record<string, string> = {
     vitest: version.includes(".") ? `~${version}.0` : `^${version}.0.0`,
   };
   for (const [name, path] of Object.entries(tarballs)) dependencies[name] = `file:${path}`;
+  if (nodeVersion !== undefined) dependencies["node"] = `^${nodeVersion}.0.0`;
   await writeFile(
     join(directory, "package.json"),
     JSON.stringify(
@@ -58,7 +65,9 @@ export async function installBed(
       stdin: "ignore",
     },
   );
-  return { version, directory };
+  const node =
+    nodeVersion === undefined ? process.execPath : join(directory, "node_modules/node/bin/node");
+  return { version, directory, node };
 }
 
 /** Writes a project's files. `vitest.config.ts` is made when the files bring none. */

@@ -41,7 +41,7 @@ export function startVitest(project: Project, options: RunOptions = {}): Running
   const folder = mkdtempSync(join(tmpdir(), "tidybox-report-"));
   const report = join(folder, "report.json");
   const child = spawn(
-    process.execPath,
+    project.bed.node,
     [
       join(project.bed.directory, "node_modules/vitest/vitest.mjs"),
       "run",

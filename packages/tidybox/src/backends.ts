@@ -6,6 +6,8 @@ export interface ReachableBackend {
   /** `coreweave`, or the local service's label. */
   readonly name: string;
   readonly connection: Connection;
+  /** It lives on this machine, and may end with its last sandbox. */
+  readonly local: boolean;
 }
 
 /**
@@ -14,12 +16,13 @@ export interface ReachableBackend {
  */
 export async function reachableBackends(): Promise<readonly ReachableBackend[]> {
   if (isSet("CWSANDBOX_API_KEY") || isSet("CWSANDBOX_BASE_URL")) {
-    return [{ name: "coreweave", connection: new Connection() }];
+    return [{ name: "coreweave", connection: new Connection(), local: false }];
   }
   const services = await findLocalServices();
   return services.map(({ baseUrl, token, label, pid }) => ({
     name: label ?? `local service ${pid}`,
     connection: new Connection({ baseUrl, apiKey: token }),
+    local: true,
   }));
 }
 

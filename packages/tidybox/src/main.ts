@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { ConfigurationError } from "@tidybox/client";
 import { Command, CommanderError } from "commander";
 import { listCommand } from "./commands/list.ts";
 import { reapCommand } from "./commands/reap.ts";
@@ -31,6 +32,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   } else {
     complain(error);
-    process.exitCode = EXIT_FAILED;
+    process.exitCode = error instanceof ConfigurationError ? EXIT_USAGE : EXIT_FAILED;
   }
 }

@@ -1,6 +1,39 @@
 import type { Writable } from "node:stream";
 import type { ExecStreamRequest } from "@tidybox/protocol";
 
+/** A client without input says so in the same breath as its command. */
+const FIRST_INPUT_MILLISECONDS = 5;
+
+/**
+ * The input of a command, or "none" when the client has closed it without sending any: the command
+ * then gets `/dev/null`, which costs nothing and which it can open again by name. Who has not said
+ * anything yet may still send some. Looks for that only a moment: some clients wait for `ready`.
+ */
+export async function firstInput(
+  requests: AsyncIterator<ExecStreamRequest>,
+): Promise<AsyncIterator<ExecStreamRequest> | "none"> {
+  const first = requests.next();
+  // A client that has gone is the business of whoever reads on.
+  first.catch(() => {});
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<undefined>((resolve) => {
+    // After a blocked event loop the timer fires before the stream was looked at: one more turn.
+    timer = setTimeout(() => setImmediate(resolve), FIRST_INPUT_MILLISECONDS);
+  });
+  const known = await Promise.race([first, silence]).catch(() => undefined);
+  clearTimeout(timer);
+  if (known !== undefined && (known.done === true || known.value.message.case === "close"))
+    return "none";
+  let pending: typeof first | undefined = first;
+  return {
+    next: () => {
+      const next = pending ?? requests.next();
+      pending = undefined;
+      return next;
+    },
+  };
+}
+
 /**
  * Feeds what a client sends to a process, as fast as it reads. `close` and the end of the requests
  * both mean end of input, never a kill. Resolves when no more input can come; never rejects,

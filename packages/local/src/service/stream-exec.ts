@@ -13,7 +13,7 @@ import type { OutputPipe } from "../spawner/output-pipe.ts";
 import { checkCommand } from "./command.ts";
 import { invalidArgument, notImplemented } from "./failures.ts";
 import type { Sandboxes } from "./sandboxes.ts";
-import { feedStandardInput } from "./standard-input.ts";
+import { feedStandardInput, firstInput } from "./standard-input.ts";
 
 /**
  * Runs a command with live streams, in the order of reference 3.7: `ready`, any `output`, then
@@ -33,10 +33,11 @@ export async function* streamExec(
     );
   }
   const sandbox = await sandboxes.running(init.sandboxId, init.container, context.signal);
+  const input = await firstInput(messages);
   const process = await sandbox.exec({
     argv: init.command,
     environment: init.env,
-    wantsInput: true,
+    wantsInput: input !== "none",
   });
   const kill = (): void => process.kill();
   if (context.signal.aborted) kill();
@@ -44,7 +45,7 @@ export async function* streamExec(
   let ended = false;
   try {
     yield response({ case: "ready", value: { readyTime: timestampNow() } });
-    void feedStandardInput(messages, process.stdin);
+    if (input !== "none") void feedStandardInput(input, process.stdin);
     yield* output(process);
     const { exitCode } = await process.exited;
     ended = true;

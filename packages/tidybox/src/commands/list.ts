@@ -1,7 +1,7 @@
-import { Sandbox } from "@tidybox/client";
+import { Sandbox, UnavailableError } from "@tidybox/client";
 import { runTag } from "@tidybox/fixtures";
 import { Command } from "commander";
-import { reachableBackends, wantedTags } from "../backends.ts";
+import { type ReachableBackend, reachableBackends, wantedTags } from "../backends.ts";
 import { note, printJson, printLine, table } from "../output.ts";
 
 interface ListOptions {
@@ -25,16 +25,7 @@ async function list(options: ListOptions): Promise<void> {
   const tags = wantedTags(options, runTag);
   const backends = await reachableBackends();
   const found = (
-    await Promise.all(
-      backends.map(async ({ name, connection }) => {
-        const all = await Sandbox.list({
-          tags,
-          showTerminated: options.all === true,
-          connection,
-        }).toArray();
-        return all.map((sandbox) => row(sandbox, name));
-      }),
-    )
+    await Promise.all(backends.map((backend) => rowsOf(backend, tags, options.all === true)))
   ).flat();
   for (const { connection } of backends) connection.close();
   if (options.json === true) {
@@ -51,6 +42,18 @@ async function list(options: ListOptions): Promise<void> {
     ]);
     for (const line of table([["SANDBOX", "STATE", "AGE", "TEST", "WHERE"], ...rows]))
       printLine(line);
+  }
+}
+
+async function rowsOf(backend: ReachableBackend, tags: readonly string[], showTerminated: boolean) {
+  const { name, connection, local } = backend;
+  try {
+    const all = await Sandbox.list({ tags, showTerminated, connection }).toArray();
+    return all.map((sandbox) => row(sandbox, name));
+  } catch (error) {
+    // A run that has just ended took its service along: there is nothing to show of it.
+    if (local && error instanceof UnavailableError) return [];
+    throw error;
   }
 }
 

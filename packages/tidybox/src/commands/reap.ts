@@ -39,12 +39,13 @@ async function reap(options: ReapCommandOptions, command: Command): Promise<void
     options.olderThan === undefined ? undefined : parseDuration(options.olderThan);
   const backends = await reachableBackends();
   const results = await Promise.all(
-    backends.map(({ connection }) =>
+    backends.map(({ connection, local }) =>
       reapTags({
         connection,
         tags,
         settleSeconds: SETTLE_SECONDS,
         timeoutSeconds: TIMEOUT_SECONDS,
+        serviceMayEnd: local,
         dryRun: options.dryRun === true,
         ...(olderThanSeconds === undefined ? {} : { olderThanSeconds }),
       }),
