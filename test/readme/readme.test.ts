@@ -102,3 +102,13 @@ describe("shell blocks", () => {
     }
   });
 });
+
+test("the suite of the README passes on the process engine too, but for what says why it is skipped", async () => {
+  const { "script.ts": _script, ...suite } = files;
+  await using project = await makeProject(bed, suite);
+  const run = await runVitest(project, { env: { TIDYBOX_LOCAL_ENGINE: "process" } });
+  expect(run.tests.filter(({ status }) => status === "failed")).toEqual([]);
+  expect(run.exitCode, run.output).toBe(0);
+  expect(run.account).toMatch(/, 0 left +local\/process/);
+  expect(run.output).toMatch(/tidybox: .*engine is process/);
+});

@@ -94,8 +94,10 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
       "the local service stays root (keepRoot): root of a sandbox is root of this machine on every file it can see.";
     onNotice({ code: "root_kept", message });
   }
-  const [tools] = await Promise.all([findHostTools(), removeLeftovers(onNotice)]);
-  const workplace = await openWorkplace({ keepRoot, tools, label: options.label, onNotice });
+  const tools = await findHostTools();
+  const opening = openWorkplace({ keepRoot, tools, label: options.label, onNotice });
+  // Both need whoever started this process. What is left of others is done when we go on.
+  const [workplace] = await Promise.all([opening, removeLeftovers(onNotice)]);
   try {
     if (workplace.identity !== undefined) become(workplace.identity);
     process.umask(0o022);

@@ -6,7 +6,7 @@
  * It lives exactly as long as its channel to the service: on `disconnect` it exits, and every
  * sandbox goes with it.
  */
-import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
@@ -17,6 +17,7 @@ type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
 type HoldRequest = Extract<HelperRequest, { type: "hold" }>;
 
 const STDERR_TAIL_BYTES = 4096;
+const MOUNT_MILLISECONDS = 5000;
 const WORK_MILLISECONDS = 60_000;
 
 /**
@@ -37,27 +38,32 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function prepare(request: HelperSetup): void {
+async function prepare(request: HelperSetup): Promise<void> {
   setup = request;
   process.umask(0o022);
   process.chdir("/");
   const failedMounts: FailedMount[] = [];
-  for (const { source, target } of request.mounts) {
-    try {
-      execFileSync("mount", ["--bind", source, target], {
-        stdio: ["ignore", "ignore", "pipe"],
-        timeout: 5000,
-      });
-    } catch (error) {
-      failedMounts.push({ source, reason: reasonOf(error) });
-    }
-  }
+  await Promise.all(
+    request.mounts.map(({ source, target }) =>
+      mount(source, target).catch((error: unknown) => {
+        failedMounts.push({ source, reason: reasonOf(error) });
+      }),
+    ),
+  );
   if (request.identity !== undefined) {
     process.setgroups?.([]);
     process.setgid?.(request.identity.gid);
     process.setuid?.(request.identity.uid);
   }
   answer({ type: "ready", failedMounts });
+}
+
+function mount(source: string, target: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    execFile("mount", ["--bind", source, target], { timeout: MOUNT_MILLISECONDS }, (error) =>
+      error === null ? resolve() : reject(error),
+    );
+  });
 }
 
 /** Connects standard input of request `id` to the service, which knows it by its first line. */
@@ -205,7 +211,7 @@ process.on("disconnect", leave);
 process.on("message", (request: HelperRequest) => {
   switch (request.type) {
     case "setup":
-      return prepare(request);
+      return void prepare(request);
     case "spawn":
       return void run(request);
     case "hold":

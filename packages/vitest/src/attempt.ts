@@ -59,9 +59,14 @@ function fullName(task: Task): string {
   return names.join(" > ");
 }
 
-/** Added to the message of the test's own last error, which every reporter prints. */
+/**
+ * Added to the message of the test's own last error, which every reporter prints. Where there is no
+ * error (`diagnostics: "always"`), printed as the test's own output.
+ */
 function show(task: Task, diagnostics: string): void {
+  if (diagnostics === "") return;
   const error = task.result?.errors?.at(-1);
-  if (diagnostics === "" || error === undefined) return;
-  error.message = `${error.message}\n\n${diagnostics}`;
+  // oxlint-disable-next-line no-console -- Vitest attributes it to the test
+  if (error === undefined) console.info(diagnostics);
+  else error.message = `${error.message}\n\n${diagnostics}`;
 }

@@ -1,4 +1,4 @@
-import type { TestProject } from "vitest/node";
+import type { TestProject, Vitest } from "vitest/node";
 import { findRun } from "./runs.ts";
 import type {} from "./types.ts";
 
@@ -14,7 +14,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw new Error("tidybox's global setup ran without its plugin: add tidybox() to `plugins`.");
   }
   const started = await run.started;
-  project.provide("tidybox", started.info);
+  const own = run.projects.get(project.name);
+  project.provide("tidybox", own === undefined ? started.info : await started.forProject(own));
   if (run.finished === undefined)
     for (const notice of once(started.notices)) vitest.logger.warn(`tidybox: ${notice}`);
   return async () => {
@@ -22,13 +23,29 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const finished = await started.finish();
     run.finished = finished;
     if (!first) return;
-    for (const line of finished.lines) vitest.logger.log(line);
+    for (const line of finished.lines) print(vitest, line);
     if (finished.failure !== undefined) {
       // A throw from a global teardown is only logged by some versions: the status says it too.
       process.exitCode = 1;
       throw new Error(finished.failure);
     }
   };
+}
+
+const MACHINE_REPORTERS = new Set(["json", "junit", "tap", "tap-flat", "blob"]);
+
+/** Through Vitest's own output, but not into a report that a program reads from it. */
+function print(vitest: Vitest, line: string): void {
+  const names = vitest.config.reporters.map((each) => (Array.isArray(each) ? each[0] : each));
+  const file = vitest.config.outputFile;
+  const intoStdout = names.some(
+    (name) =>
+      typeof name === "string" &&
+      MACHINE_REPORTERS.has(name) &&
+      (file === undefined || (typeof file === "object" && !(name in file))),
+  );
+  if (intoStdout) process.stderr.write(`${line}\n`);
+  else vitest.logger.log(line);
 }
 
 const printed = new WeakSet<readonly string[]>();

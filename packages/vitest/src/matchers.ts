@@ -1,4 +1,5 @@
 import type { ExecResult, Sandbox } from "@tidybox/client";
+import { printable } from "@tidybox/fixtures/printable";
 
 interface MatcherResult {
   readonly pass: boolean;
@@ -78,10 +79,15 @@ function verdict(pass: boolean, wanted: string, result: ExecResult): MatcherResu
     message: () =>
       [
         `expected ${JSON.stringify(result.command)} ${pass ? "not " : ""}${wanted}; it exited with ${result.exitCode}`,
-        `stdout:\n${indent(result.stdout)}`,
-        `stderr:\n${indent(result.stderr)}`,
+        `stdout${cut(result, "stdout")}:\n${indent(result.stdout)}`,
+        `stderr${cut(result, "stderr")}:\n${indent(result.stderr)}`,
       ].join("\n"),
   };
+}
+
+function cut(result: ExecResult, name: "stdout" | "stderr"): string {
+  if (!result[`${name}Truncated`]) return "";
+  return ` (cut by maxOutputBytes: ${result[`${name}BytesProduced`]} bytes in all)`;
 }
 
 function matches(text: string, expected: Printed): boolean {
@@ -94,9 +100,12 @@ function show(expected: Printed): string {
 
 function indent(text: string): string {
   if (text === "") return "  (nothing)";
-  const cut =
+  const before =
     text.length > SHOWN_CHARACTERS ? `… ${text.length - SHOWN_CHARACTERS} characters before\n` : "";
-  return (cut + text.slice(-SHOWN_CHARACTERS)).replace(/^/gm, "  ");
+  return (before + text.slice(-SHOWN_CHARACTERS))
+    .split("\n")
+    .map((line) => `  ${printable(line)}`)
+    .join("\n");
 }
 
 function execResult(received: unknown, matcher: string): ExecResult {

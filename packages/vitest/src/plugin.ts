@@ -23,7 +23,7 @@ export function tidybox(options: TidyboxOptions = {}): Plugin {
       const { config } = project;
       config.setupFiles.push(beside("../setup.mts"));
       config.globalSetup = [...asArray(config.globalSetup), beside("./global-setup.js")];
-      const run = beginRun(vitest, config.root, options);
+      const run = beginRun(vitest, project.name, config.root, options);
       vitest.onClose(async () => {
         // Nobody ran a global teardown: `vitest list`, or a start-up that failed elsewhere.
         const started = await run.started.catch(() => undefined);

@@ -1,9 +1,11 @@
 import { launchCoordinator } from "@tidybox/fixtures/launch";
-import type { FinishedRun, StartedRun } from "@tidybox/fixtures/runner";
+import type { FinishedRun, ProjectOptions, StartedRun } from "@tidybox/fixtures/runner";
 import type { Vitest } from "vitest/node";
 
 /** A run from the plugin's first hook to its last. */
 export interface VitestRun {
+  /** What the plugin was given in each project. */
+  readonly projects: Map<string, ProjectOptions>;
   readonly started: Promise<StartedRun>;
   finished: FinishedRun | undefined;
 }
@@ -23,17 +25,22 @@ function runs(): Runs {
 }
 
 /** Begins the run of this Vitest instance, once: with projects the hooks come once for each. */
-export function beginRun(vitest: Vitest, root: string, options: unknown): VitestRun {
+export function beginRun(vitest: Vitest, name: string, root: string, options: unknown): VitestRun {
+  const optionsSource = `the options of tidybox()${name === "" ? "" : ` in project "${name}"`}`;
+  const project: ProjectOptions = { root, options, optionsSource };
   const known = runs().byVitest.get(vitest);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    known.projects.set(name, project);
+    return known;
+  }
   // First of all the process, then what it takes to talk to it: both load at the same time.
   const coordinator = launchCoordinator();
   const started = import("@tidybox/fixtures/runner").then(({ startRun }) =>
-    startRun({ root, options, optionsSource: "the options of tidybox()", coordinator }),
+    startRun({ ...project, reportRoot: vitest.config.root, coordinator }),
   );
   // The global setup awaits it and reports; until then a failure must not end the process.
   started.catch(() => {});
-  const run: VitestRun = { started, finished: undefined };
+  const run: VitestRun = { projects: new Map([[name, project]]), started, finished: undefined };
   runs().byVitest.set(vitest, run);
   return run;
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { CommandFailedError, CommandTimeoutError } from "../errors/command-errors.ts";
 import { SandboxClosedError } from "../errors/sandbox-errors.ts";
 import { attachSandbox, closeHandle, observeCommands } from "../sandbox/attach.ts";
-import type { ObservedCommand } from "../sandbox/handle.ts";
+import type { ObservedCommand } from "./observed-command.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { type TestService, startTestService } from "../testing/local-service.ts";
 
@@ -117,7 +117,7 @@ test("refuses what is no command", async () => {
   await expect(sandbox.exec(["true"], { timeoutSeconds: -1 })).rejects.toThrow(/timeoutSeconds/);
 });
 
-test("whoever observes is told of every end", async () => {
+test("whoever observes is told of every command, and sees it end", async () => {
   const observed = attachSandbox(service.connection, sandbox.id);
   const seen: ObservedCommand[] = [];
   const stop = observeCommands(observed, (command) => seen.push(command));

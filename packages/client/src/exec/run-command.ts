@@ -6,6 +6,7 @@ import { checkCommand, checkSeconds, checkText, checkTextMap } from "../options/
 import { invalidOption } from "../options/invalid-option.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
 import { inDirectory, showCommand } from "./command-line.ts";
+import { CommandRecord } from "./observed-command.ts";
 import type { ExecOptions } from "./options.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import type { ExecResult, PartialExecResult } from "./result.ts";
@@ -14,40 +15,55 @@ import { runStream } from "./stream.ts";
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const SHOWN_STDERR_CHARACTERS = 2000;
 
-/** Runs a command and collects what it prints. Whoever observes the sandbox is told of its end. */
+/** A name that is passed over in silence is worst where it is `timeout`. */
+const KNOWN_OPTIONS: Readonly<Record<keyof ExecOptions, true>> = {
+  cwd: true,
+  env: true,
+  timeoutSeconds: true,
+  check: true,
+  input: true,
+  signal: true,
+  maxOutputBytes: true,
+};
+
+/** Runs a command and collects what it prints. Whoever observes the sandbox is told of it. */
 export async function runCommand(
   handle: SandboxHandle,
   command: readonly string[],
   options: ExecOptions,
 ): Promise<ExecResult> {
   checkOptions(command, options);
+  handle.throwIfUnusable();
+  options.signal?.throwIfAborted();
+  const { maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES } = options;
+  const output = {
+    stdout: new OutputBuffer(maxOutputBytes),
+    stderr: new OutputBuffer(maxOutputBytes),
+  };
+  const record = new CommandRecord(command, options.cwd, partialResult(command, output));
+  handle.noteCommand(record);
   try {
-    const result = await collect(handle, command, options);
-    handle.noteCommand({ command, result, error: undefined });
+    const result = await collect(handle, record, output, options);
+    record.result = result;
     if (options.check === true && result.exitCode !== 0) throw failedError(handle.id, result);
     return result;
   } catch (error) {
-    if (!(error instanceof CommandFailedError))
-      handle.noteCommand({ command, result: undefined, error });
+    if (record.result === undefined) record.error = error;
     throw error;
   }
 }
 
-async function collect(
-  handle: SandboxHandle,
+interface Output {
+  readonly stdout: OutputBuffer;
+  readonly stderr: OutputBuffer;
+}
+
+function partialResult(
   command: readonly string[],
-  options: ExecOptions,
-): Promise<ExecResult> {
-  handle.throwIfUnusable();
-  options.signal?.throwIfAborted();
-  const {
-    timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS,
-    maxOutputBytes = DEFAULT_MAX_OUTPUT_BYTES,
-  } = options;
-  const stdout = new OutputBuffer(maxOutputBytes);
-  const stderr = new OutputBuffer(maxOutputBytes);
+  { stdout, stderr }: Output,
+): () => PartialExecResult {
   const startedAt = performance.now();
-  const soFar = (): PartialExecResult => ({
+  return () => ({
     command: [...command],
     stdout: stdout.text(),
     stderr: stderr.text(),
@@ -59,6 +75,15 @@ async function collect(
     stderrBytesProduced: stderr.producedBytes,
     durationSeconds: (performance.now() - startedAt) / 1000,
   });
+}
+
+async function collect(
+  handle: SandboxHandle,
+  { command, soFar }: CommandRecord,
+  { stdout, stderr }: Output,
+  options: ExecOptions,
+): Promise<ExecResult> {
+  const { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS } = options;
   const outside = [options.signal, handle.closedSignal].filter((signal) => signal !== undefined);
   using deadline = new Deadline(timeoutSeconds, AbortSignal.any(outside), () =>
     timeoutError(handle.id, timeoutSeconds, soFar()),
@@ -89,6 +114,11 @@ async function collect(
 
 function checkOptions(command: readonly string[], options: ExecOptions): void {
   const { cwd, env, timeoutSeconds, maxOutputBytes } = options;
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN_OPTIONS, name));
+  if (unknown !== undefined) {
+    const known = Object.keys(KNOWN_OPTIONS).join(", ");
+    throw invalidOption(unknown, "is not an option of exec()", `Known are: ${known}.`);
+  }
   checkCommand(command, "command");
   if (cwd !== undefined) checkText(cwd, "cwd");
   if (env !== undefined) checkTextMap(env, "env");

@@ -1,6 +1,7 @@
 import type { Sandbox as SandboxRecord, SandboxSpec } from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
-import { type CommandListener, SandboxHandle } from "./handle.ts";
+import type { CommandListener } from "../exec/observed-command.ts";
+import { SandboxHandle } from "./handle.ts";
 import { handleOf } from "./handle-of.ts";
 import { Sandbox } from "./sandbox.ts";
 import { type StartOptions, startSandbox } from "./start.ts";
@@ -37,7 +38,7 @@ export function closeHandle(sandbox: Sandbox, because: string): void {
   handleOf(sandbox).close(because);
 }
 
-/** Calls the listener at the end of each command. Answers how to stop listening. */
+/** Calls the listener at the start of each command. Answers how to stop listening. */
 export function observeCommands(sandbox: Sandbox, listener: CommandListener): () => void {
   return handleOf(sandbox).onCommand(listener);
 }

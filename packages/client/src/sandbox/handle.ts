@@ -1,16 +1,7 @@
 import { type Sandbox as SandboxRecord, UNARY_FILE_CAP_BYTES } from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { SandboxClosedError } from "../errors/sandbox-errors.ts";
-import type { ExecResult } from "../exec/result.ts";
-
-/** One command as it ended: with a result, or with an error. */
-export interface ObservedCommand {
-  readonly command: readonly string[];
-  readonly result: ExecResult | undefined;
-  readonly error: unknown;
-}
-
-export type CommandListener = (command: ObservedCommand) => void;
+import type { CommandListener, ObservedCommand } from "../exec/observed-command.ts";
 
 /** What is known of a sandbox, and whether it may still be used. What acts on it is around it. */
 export class SandboxHandle {

@@ -4,6 +4,7 @@ import { sharedConnection } from "../connection/shared-connection.ts";
 import type { ExecOptions } from "../exec/options.ts";
 import { decodeText } from "../exec/output-buffer.ts";
 import type { ExecResult } from "../exec/result.ts";
+import { atCallSite } from "../errors/call-site.ts";
 import { runCommand } from "../exec/run-command.ts";
 import { readFile } from "../files/read-file.ts";
 import { writeFile } from "../files/write-file.ts";
@@ -149,7 +150,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws SandboxClosedError when the sandbox is stopped, or stops meanwhile
    */
   exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    return runCommand(this.#handle, command, options);
+    return atCallSite(this.exec, () => runCommand(this.#handle, command, options));
   }
 
   /**
@@ -158,12 +159,12 @@ export class Sandbox implements AsyncDisposable {
    * @throws FileError, its `reason` telling missing files, directories, … apart
    */
   readFile(path: string): Promise<Uint8Array> {
-    return readFile(this.#handle, path);
+    return atCallSite(this.readFile, () => readFile(this.#handle, path));
   }
 
   /** Like {@link Sandbox.readFile}, as UTF-8. */
   async readTextFile(path: string): Promise<string> {
-    return decodeText(await this.readFile(path));
+    return decodeText(await atCallSite(this.readTextFile, () => readFile(this.#handle, path)));
   }
 
   /**
@@ -173,7 +174,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws FileError
    */
   writeFile(path: string, content: string | Uint8Array): Promise<void> {
-    return writeFile(this.#handle, path, content);
+    return atCallSite(this.writeFile, () => writeFile(this.#handle, path, content));
   }
 
   /** Looks at the sandbox now. */

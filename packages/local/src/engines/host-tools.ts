@@ -1,11 +1,7 @@
-import { execFile } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { promisify } from "node:util";
 import { findProgram } from "./find-program.ts";
-
-/** Shims of version managers start a shell or two before they answer. */
-const PYTHON_ANSWER_SECONDS = 5;
+import { pythonPrefix } from "./python-prefix.ts";
 
 /** A program of the host that lies outside /usr and is shown in sandboxes, read-only. */
 export interface HostTool {
@@ -36,21 +32,10 @@ function nodeTool(): HostTool | undefined {
 async function pythonTool(): Promise<HostTool | undefined> {
   const program = findProgram("python3");
   if (program === undefined || isSystem(dirname(realpathSync(program)))) return undefined;
-  try {
-    const { stdout } = await promisify(execFile)(
-      program,
-      ["-I", "-c", "import sys; print(sys.base_prefix)"],
-      {
-        timeout: PYTHON_ANSWER_SECONDS * 1000,
-      },
-    );
-    const prefix = realpathSync(stdout.trim());
-    // Python has its prefix compiled in, so sandboxes must see it at the same path.
-    return isSystem(prefix) ? undefined : { name: "python", prefix, inside: prefix };
-  } catch {
-    // A shim with no version behind it: sandboxes then have the system's python or none, as here.
-    return undefined;
-  }
+  const prefix = await pythonPrefix(program);
+  // Python has its prefix compiled in, so sandboxes must see it at the same path.
+  if (prefix === undefined || isSystem(prefix)) return undefined;
+  return { name: "python", prefix, inside: prefix };
 }
 
 /** Below /usr, which sandboxes see anyway; or a whole root, which they must not see. */

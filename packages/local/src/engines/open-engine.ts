@@ -79,8 +79,7 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     const missing = bwrap === undefined ? "bwrap" : nsenter === undefined ? "nsenter" : "setpriv";
     return { reason: `\`${missing}\` is not installed`, remedy: INSTALL_REMEDY };
   }
-  const etc = join(options.stateFolder, "etc-template");
-  await makeEtcTemplate(etc);
+  const etc = makeEtcTemplate(join(options.stateFolder, "etc-template"));
   const host = hostImageRoot(etc, options.tools);
   const mapped = new Map(
     Object.entries(options.images).map(([image, root]) => [image, mappedImageRoot(root, etc)]),
@@ -92,7 +91,9 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     rootOf: (image) => mapped.get(image) ?? host,
   });
   const reason = await probe(engine);
-  return reason === undefined ? engine : { reason, remedy: bubblewrapRemedy(reason) };
+  if (reason === undefined) return engine;
+  await engine.close();
+  return { reason, remedy: bubblewrapRemedy(reason) };
 }
 
 async function openProcess(options: OpenEngineOptions): Promise<Engine> {

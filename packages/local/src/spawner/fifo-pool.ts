@@ -27,11 +27,19 @@ export class FifoPool {
     this.#make = make;
   }
 
+  /** Begins to make pipes before somebody waits for them. */
+  warm(): void {
+    if (this.#refill !== undefined) return;
+    this.#refill = this.#fill();
+    // Whoever finds none left asks again, and hears why.
+    this.#refill.catch(() => {});
+  }
+
   /** Opens the read end of a fresh pipe. */
   async take(): Promise<OpenFifo> {
     for (;;) {
       const path = this.#names.pop();
-      if (this.#names.length < LOW_WATER) this.#refill ??= this.#fill();
+      if (this.#names.length < LOW_WATER) this.warm();
       if (path !== undefined) {
         return { path, fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK) };
       }

@@ -62,6 +62,7 @@ export class Spawner {
         tooSlow("making named pipes", SPAWN_SECONDS),
       ),
     );
+    this.#fifos.warm();
   }
 
   /** Forks the helper now, while whatever this process may still do can be handed to it. */

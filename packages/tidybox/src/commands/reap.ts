@@ -52,23 +52,21 @@ async function reap(options: ReapCommandOptions, command: Command): Promise<void
     ),
   );
   for (const { connection } of backends) connection.close();
-  report(
-    { reaped: results.flatMap(({ reaped }) => reaped), left: results.flatMap(({ left }) => left) },
-    options,
-  );
+  report(results, options);
 }
 
-function report(
-  { reaped, left }: Pick<ReapResult, "reaped" | "left">,
-  options: ReapCommandOptions,
-): void {
+function report(results: readonly ReapResult[], options: ReapCommandOptions): void {
+  const reaped = results.flatMap((result) => result.reaped);
+  const left = results.flatMap((result) => result.left);
+  const unverified = results.flatMap((result) => result.unverified ?? []);
   const dryRun = options.dryRun === true;
   if (options.json === true) {
-    printJson({ dryRun, reaped, left });
+    printJson({ dryRun, reaped, left, unverified });
   } else {
     for (const id of reaped) printLine(`${dryRun ? "would stop" : "stopped"} ${id}`);
     for (const { sandboxId, reason } of left) printLine(`left ${sandboxId}: ${reason}`);
+    for (const why of unverified) printLine(`not verified: ${why}`);
     note(`${reaped.length} ${dryRun ? "would be stopped" : "stopped"}, ${left.length} left`);
   }
-  if (left.length > 0) process.exitCode = EXIT_FAILED;
+  if (left.length + unverified.length > 0) process.exitCode = EXIT_FAILED;
 }

@@ -1,21 +1,32 @@
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 const COPY_SECONDS = 10;
+const COPY_SCRIPT = 'for name in "$@"; do cp -RP -- "/etc/$name/." "$0/$name"; done';
+
+/** What sandboxes see as /etc: a folder, over parts of which the host's own are bound. */
+export interface EtcTemplate {
+  readonly folder: string;
+  /** Names of folders in it that are empty there, and are bound from the host's /etc, read-only. */
+  readonly bound: readonly string[];
+}
 
 /** Of the host's /etc, what programs need to start and nothing that says who the host is. */
 const COPIED = [
-  "alternatives",
   "ld.so.cache",
   "ld.so.conf",
-  "ld.so.conf.d",
-  "ca-certificates",
   "ca-certificates.conf",
-  "ssl/certs",
   "ssl/openssl.cnf",
-  "pki",
   "localtime",
   "profile",
   "services",
@@ -23,6 +34,9 @@ const COPIED = [
   "mime.types",
   "resolv.conf",
 ] as const;
+
+/** Hundreds of entries each: to copy them would take longer than all the rest of a start. */
+const BOUND = ["alternatives", "ld.so.conf.d", "ca-certificates", "ssl/certs", "pki"] as const;
 
 const WRITTEN: Readonly<Record<string, string>> = {
   passwd:
@@ -34,37 +48,43 @@ const WRITTEN: Readonly<Record<string, string>> = {
   hostname: "",
 };
 
-/** Makes the read-only /etc that all sandboxes of a service share. The host's is never bound. */
-export async function makeEtcTemplate(folder: string): Promise<void> {
-  await mkdir(join(folder, "ssl"), { mode: 0o755, recursive: true });
-  await Promise.all([
-    ...COPIED.map((name) => copy(name, folder)),
-    ...Object.entries(WRITTEN).map(([name, text]) => writeFile(join(folder, name), text)),
-  ]);
+/** Makes the read-only /etc that all sandboxes of a service share. The host's is never bound whole. */
+export function makeEtcTemplate(folder: string): EtcTemplate {
+  const bound = BOUND.filter((name) => isReadableFolder(join("/etc", name)));
+  for (const name of ["ssl", ...bound])
+    mkdirSync(join(folder, name), { mode: 0o755, recursive: true });
+  for (const name of COPIED) copy(name, folder);
+  for (const [name, text] of Object.entries(WRITTEN)) writeFileSync(join(folder, name), text);
+  return { folder, bound };
 }
 
-async function copy(name: string, folder: string): Promise<void> {
-  const source = join("/etc", name);
-  const target = join(folder, name);
-  try {
-    // Through a link: localtime and resolv.conf often are links out of /etc.
-    if (!(await stat(source)).isDirectory()) return await copyFile(source, target);
-  } catch (error) {
-    // Not on every system, or not for this account: do without.
-    if (isMissingOrClosed(error)) return;
-    throw error;
-  }
-  // Hundreds of certificates: `cp` takes milliseconds where `fs.cp` takes most of a second. Links
-  // within stay links. It fails for single files that are not for this account, and copies the rest.
-  await promisify(execFile)("cp", ["-RP", "--", source, dirname(target)], {
+/** A whole /etc of a sandbox's own, in which everything can be changed. */
+export async function copyEtc({ folder, bound }: EtcTemplate, target: string): Promise<void> {
+  await cp(folder, target, { recursive: true, verbatimSymlinks: true });
+  if (bound.length === 0) return;
+  // Links within stay links. It fails for single files that are not for this account, and copies
+  // the rest. For so many, `fs.cp` takes most of a second.
+  await promisify(execFile)("sh", ["-c", COPY_SCRIPT, target, ...bound], {
     timeout: COPY_SECONDS * 1000,
   }).catch(() => {});
 }
 
-function isMissingOrClosed(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    ["ENOENT", "EACCES", "EPERM"].includes(String(error.code))
-  );
+function copy(name: string, folder: string): void {
+  try {
+    // Through a link: localtime and resolv.conf often are links out of /etc.
+    copyFileSync(join("/etc", name), join(folder, name));
+  } catch (error) {
+    // Not on every system, or not for this account: do without.
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!["ENOENT", "EACCES", "EPERM"].includes(code)) throw error;
+  }
+}
+
+function isReadableFolder(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }

@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmodSync, mkdirSync } from "node:fs";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-/** As many as the service starts at once: a burst of tests then finds all of theirs. */
-const SPARES = 8;
+/** Beyond a few, a burst of creates is held up by more than its folders. */
+const SPARES = 4;
 
 /** Private folders of every sandbox, and what they are called inside. */
 export const PRIVATE_FOLDERS = {
@@ -12,9 +12,6 @@ export const PRIVATE_FOLDERS = {
   tmp: "/tmp",
   workspace: "/workspace",
 } as const;
-
-/** Files of every sandbox that are bound over those of /etc; written when their names are known. */
-const PRIVATE_FILES = ["hosts", "hostname"] as const;
 
 /**
  * Sandboxes' empty folders, made ahead: a dozen entries on a disk take milliseconds, a third of
@@ -63,7 +60,6 @@ export class FolderPool {
     for (const name of this.#folders)
       mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
     for (const shared of ["tmp", "var/tmp"]) chmodSync(join(folder, shared), 0o1777);
-    for (const name of PRIVATE_FILES) writeFileSync(join(folder, name), "");
     return folder;
   }
 
@@ -75,7 +71,6 @@ export class FolderPool {
         for (const name of this.#folders)
           await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
         for (const shared of ["tmp", "var/tmp"]) await chmod(join(folder, shared), 0o1777);
-        for (const name of PRIVATE_FILES) await writeFile(join(folder, name), "");
         this.#spare.push(folder);
       }
     } catch {

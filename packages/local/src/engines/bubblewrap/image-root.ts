@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { HostTool } from "../host-tools.ts";
+import type { EtcTemplate } from "./etc-template.ts";
 import { rootArguments } from "./host-root.ts";
 
 /** What sandboxes of one image are made of. */
@@ -10,8 +11,7 @@ export interface ImageRoot {
   readonly path: string;
   /** Words before a program of the host that runs inside, such as setpriv. */
   readonly hostProgram: (name: string) => readonly string[];
-  /** Folder from which /etc is bound. */
-  readonly etc: string;
+  readonly etc: EtcTemplate;
   /** Bound read-only after the sandbox's own folders, because one may lie below them. */
   readonly tools: readonly ToolBind[];
 }
@@ -38,7 +38,7 @@ const LOADERS = [
 ];
 
 /** The host's own programs: what an image without a root directory runs on. */
-export function hostImageRoot(etcTemplate: string, tools: readonly ToolBind[]): ImageRoot {
+export function hostImageRoot(etcTemplate: EtcTemplate, tools: readonly ToolBind[]): ImageRoot {
   return {
     args: rootArguments("/"),
     path: [...tools.map(({ tool }) => join(tool.inside, "bin")), SYSTEM_PATH].join(":"),
@@ -49,13 +49,14 @@ export function hostImageRoot(etcTemplate: string, tools: readonly ToolBind[]): 
 }
 
 /** An unpacked image: its own programs, read-only. */
-export function mappedImageRoot(root: string, etcTemplate: string): ImageRoot {
+export function mappedImageRoot(root: string, etcTemplate: EtcTemplate): ImageRoot {
   const extra = readdirSync(root).filter((name) => !OWN.has(name));
   const args = [
     ...rootArguments(root),
     ...extra.flatMap((name) => ["--ro-bind-try", join(root, name), `/${name}`]),
   ];
-  const etc = existsSync(join(root, "etc")) ? join(root, "etc") : etcTemplate;
+  const own = join(root, "etc");
+  const etc = existsSync(own) ? { folder: own, bound: [] } : etcTemplate;
   if (existsSync(join(root, "usr/bin/setpriv")) && existsSync(join(root, "bin/cat"))) {
     return {
       args,

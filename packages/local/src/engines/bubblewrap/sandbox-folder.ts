@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import type { PlannedMount, SandboxPlan } from "../engine.ts";
+import { copyEtc, type EtcTemplate } from "./etc-template.ts";
 import { PRIVATE_FOLDERS } from "./folder-pool.ts";
 import type { ToolBind } from "./image-root.ts";
 
@@ -41,7 +41,7 @@ export async function furnishSandboxFolder(
   folder: string,
   plan: SandboxPlan,
   hostname: string,
-  etc: string,
+  etc: EtcTemplate,
   tools: readonly ToolBind[],
 ): Promise<readonly string[]> {
   const binds: Bind[] = Object.entries(PRIVATE_FOLDERS).map(([name, inside]) => ({
@@ -91,17 +91,18 @@ async function etcArguments(
   folder: string,
   plan: SandboxPlan,
   hostname: string,
-  etc: string,
+  etc: EtcTemplate,
 ): Promise<string[]> {
   // Files of the spec below /etc need an /etc of this sandbox's own; the shared one is read-only.
   const own = plan.files.some((file) => isAtOrBelow(file.path, "/etc"));
-  const source = own ? join(folder, "etc") : etc;
-  if (own) await cp(etc, source, { recursive: true, verbatimSymlinks: true });
+  const source = own ? join(folder, "etc") : etc.folder;
+  if (own) await copyEtc(etc, source);
   const args = [own ? "--bind" : "--ro-bind", source, "/etc"];
   const texts = {
     hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${hostname}\n`,
     hostname: `${hostname}\n`,
   };
+  if (!own) for (const name of etc.bound) args.push("--ro-bind", `/etc/${name}`, `/etc/${name}`);
   for (const [name, text] of Object.entries(texts)) {
     // Only over an existing file: nothing can be made in a read-only folder.
     if (!existsSync(join(source, name))) continue;
