@@ -188,7 +188,9 @@ function signalRunning(id: number, signal: NodeJS.Signals): void {
 function work(id: number, program: string, args: readonly string[]): void {
   execFile(program, args, { timeout: WORK_MILLISECONDS }, (error) =>
     answer(
-      error === null ? { type: "done", id, count: 1 } : { type: "failed", id, reason: error.message },
+      error === null
+        ? { type: "done", id, count: 1 }
+        : { type: "failed", id, reason: error.message },
     ),
   );
 }

@@ -45,6 +45,10 @@ export interface EngineProcess {
   readonly stdout: OutputPipe;
   readonly stderr: OutputPipe;
   readonly exited: Promise<ProcessEnd>;
+  /** Resolves when the command itself runs, or has ended, or after a moment in which neither was seen. */
+  launched(): Promise<void>;
+  /** Why the command never ran, once `stderr` was read to its end; undefined when it did. */
+  launchFailure(): string | undefined;
   /** SIGTERM to the command itself. */
   terminate(): void;
   /** SIGKILL to the command and its process group, at once. */

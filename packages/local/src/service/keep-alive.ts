@@ -33,6 +33,10 @@ export class KeepAlive implements Main {
     return this.#end.promise;
   }
 
+  started(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   terminate(): void {
     this.#end.resolve({ exitCode: 0, lost: false });
   }

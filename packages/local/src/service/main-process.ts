@@ -6,17 +6,15 @@ import { OutputTail } from "./output-tail.ts";
 /** Of the main process's output, the last of it. */
 const LOG_BYTES = 1024 * 1024;
 
-/** setpriv reports with these what a shell would: found but not executable, and not found. */
-const COULD_NOT_EXECUTE = new Set([126, 127]);
-const EXECUTE_FAILED = /^setpriv: failed to execute ([^\n]*)\n?$/;
-
 /** What a sandbox is there for: when it ends, the sandbox ends. */
 export interface Main {
   readonly exited: Promise<ProcessEnd>;
+  /** Resolves to true once it runs, or has run; to false when it could not. */
+  started(): Promise<boolean>;
   /** SIGTERM. */
   terminate(): void;
   /** Why it never ran, if that is how it ended. */
-  startFailure(end: ProcessEnd): Promise<string | undefined>;
+  startFailure(): Promise<string | undefined>;
 }
 
 /** A main process that runs, and its log. */
@@ -44,10 +42,17 @@ export class MainProcess implements Main {
     this.#process.terminate();
   }
 
-  async startFailure({ exitCode }: ProcessEnd): Promise<string | undefined> {
-    if (!COULD_NOT_EXECUTE.has(exitCode)) return undefined;
+  async started(): Promise<boolean> {
+    let over = false;
+    void this.exited.then(() => (over = true));
+    await this.#process.launched();
+    return !over || (await this.startFailure()) === undefined;
+  }
+
+  /** Call when it has ended. */
+  async startFailure(): Promise<string | undefined> {
     await this.#drained;
-    return EXECUTE_FAILED.exec(this.#log.text())?.[1];
+    return this.#process.launchFailure();
   }
 
   async #drain(pipe: OutputPipe): Promise<void> {

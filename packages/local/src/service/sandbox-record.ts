@@ -102,6 +102,8 @@ export class SandboxRecord {
       if (this.state === State.CREATING && startMain !== undefined) {
         this.#main = await startMain(sandbox);
         void this.#mainEnded(this.#main);
+        // Its end is the end of the sandbox, which then has never been RUNNING.
+        if (!(await this.#main.started())) return;
       }
       if (this.state === State.CREATING) {
         this.#startTime = timestampNow();
@@ -205,7 +207,7 @@ export class SandboxRecord {
     // Killed with its sandbox: that, and not the main process, is what happened.
     if (end.lost || this.#killed || !this.isActive) return;
     const { exitCode } = end;
-    const failed = await main.startFailure(end);
+    const failed = await main.startFailure();
     this.#outcome =
       failed === undefined
         ? {

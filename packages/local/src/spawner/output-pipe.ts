@@ -9,6 +9,13 @@ const LINGER_MILLISECONDS = 100;
 /** Several pipe reads join into one chunk while the reader is busy: gRPC costs per message. */
 const BUFFER_BYTES = 256 * 1024;
 
+/** Sees all bytes before their reader does, and says which ones the reader gets instead. */
+export interface OutputFilter {
+  push(chunk: Buffer): Buffer;
+  /** What it still holds when no more can come. */
+  end(): Buffer;
+}
+
 /**
  * The read end of a process's stdout or stderr. Nothing is read from the pipe beyond one buffer
  * unless somebody asks, so a slow reader stops the writer and not our memory.
@@ -17,6 +24,7 @@ export class OutputPipe {
   readonly #socket: Socket;
   #exited = false;
   #wake: (() => void) | undefined;
+  #filter: OutputFilter | undefined;
 
   /** `fd` is the read end of a pipe whose write end is open already; it is closed with this. */
   constructor(fd: number, exited: Promise<unknown>) {
@@ -34,8 +42,24 @@ export class OutputPipe {
     });
   }
 
+  /** Call before the first read. */
+  filterWith(filter: OutputFilter): void {
+    this.#filter = filter;
+  }
+
   /** The next bytes; undefined at the end. One call at a time. */
   async read(): Promise<Buffer | undefined> {
+    for (;;) {
+      const chunk = await this.#next();
+      if (this.#filter === undefined) return chunk;
+      const passed = chunk === undefined ? this.#filter.end() : this.#filter.push(chunk);
+      if (chunk === undefined) this.#filter = undefined;
+      if (passed.length > 0) return passed;
+      if (chunk === undefined) return undefined;
+    }
+  }
+
+  async #next(): Promise<Buffer | undefined> {
     let silent = false;
     for (;;) {
       const chunk = this.#socket.read() as Buffer | null;

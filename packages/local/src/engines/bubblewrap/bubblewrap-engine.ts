@@ -65,7 +65,13 @@ export class BubblewrapEngine implements Engine {
   async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<EngineSandbox> {
     const { spawner, programs } = this.#options;
     const hostname = plan.id.slice(0, 60);
-    const folderArguments = await furnishSandboxFolder(folder, plan, hostname, root.etc, root.tools);
+    const folderArguments = await furnishSandboxFolder(
+      folder,
+      plan,
+      hostname,
+      root.etc,
+      root.tools,
+    );
     const held = await spawner.hold({
       file: programs.bwrap,
       fileArgs: [

@@ -1,15 +1,12 @@
-import { readFileSync } from "node:fs";
 import { withDeadline } from "../../deadline.ts";
-import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
+import type { HeldProcess, Spawner } from "../../spawner/spawner.ts";
 import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
 import type { ImageRoot } from "./image-root.ts";
+import { commandLaunched, terminateCommand } from "./entered-command.ts";
+import { LaunchFailure } from "./launch-failure.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 
 const STOP_SECONDS = 10;
-
-/** How often to look for the command of a process that has only just been started. */
-const CHILD_LOOKS = 40;
-const CHILD_LOOK_MILLISECONDS = 5;
 
 /**
  * Variables that the loader and the C library of nsenter and setpriv would obey on their way in,
@@ -71,11 +68,15 @@ export class BubblewrapSandbox implements EngineSandbox {
       cwd: "/",
       wantsInput: command.wantsInput,
     });
+    const failure = new LaunchFailure(command.argv[0] ?? "");
+    spawned.stderr.filterWith(failure);
     return {
       stdin: spawned.stdin,
       stdout: spawned.stdout,
       stderr: spawned.stderr,
       exited: spawned.exited,
+      launched: () => commandLaunched(spawned),
+      launchFailure: () => failure.reason,
       terminate: () => void terminateCommand(spawned),
       kill: () => spawned.signal("SIGKILL"),
     };
@@ -103,36 +104,5 @@ export class BubblewrapSandbox implements EngineSandbox {
 
   #absolute(path: string): string {
     return path.startsWith("/") ? path : `${this.#options.plan.workingDirectory}/${path}`;
-  }
-}
-
-/**
- * SIGTERM to the command, which is the only child of its nsenter: nsenter does not forward
- * signals, and the whole group would end nsenter and leave the command running.
- */
-async function terminateCommand(spawned: SpawnedProcess): Promise<void> {
-  let over = false;
-  void spawned.exited.then(() => (over = true));
-  for (let look = 0; look < CHILD_LOOKS; look += 1) {
-    const child = onlyChild(spawned.pid);
-    if (over) return;
-    if (child !== undefined) {
-      try {
-        process.kill(child, "SIGTERM");
-      } catch {
-        // It ended a moment ago.
-      }
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, CHILD_LOOK_MILLISECONDS));
-  }
-}
-
-function onlyChild(pid: number): number | undefined {
-  try {
-    const child = Number.parseInt(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1"), 10);
-    return Number.isInteger(child) ? child : undefined;
-  } catch {
-    return undefined;
   }
 }

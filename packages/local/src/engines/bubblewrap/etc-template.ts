@@ -1,12 +1,5 @@
 import { execFile } from "node:child_process";
-import {
-  accessSync,
-  constants,
-  copyFileSync,
-  mkdirSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, constants, copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";

@@ -70,6 +70,9 @@ export class ProcessSandbox implements EngineSandbox {
       stdout: spawned.stdout,
       stderr: spawned.stderr,
       exited: spawned.exited,
+      // The shell that was started becomes the command, and speaks for it.
+      launched: () => Promise.resolve(),
+      launchFailure: () => undefined,
       terminate: () => terminate(spawned.pid),
       kill: () => spawned.signal("SIGKILL"),
     };
