@@ -7,7 +7,7 @@
  * sandbox goes with it.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, openSync, unlink } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
@@ -18,6 +18,7 @@ type HoldRequest = Extract<HelperRequest, { type: "hold" }>;
 
 const STDERR_TAIL_BYTES = 4096;
 const MOUNT_MILLISECONDS = 5000;
+const LAST_WORDS_MILLISECONDS = 200;
 const WORK_MILLISECONDS = 60_000;
 
 /**
@@ -96,9 +97,11 @@ async function run(request: SpawnRequest): Promise<void> {
       request.id,
       child,
       () => -(child.pid ?? 0),
-      () => "",
+      () => Promise.resolve(""),
     );
     if (child.pid !== undefined) answer({ type: "spawned", id: request.id, pid: child.pid });
+    // Both ends are open: nobody needs the names any more.
+    for (const path of [request.stdoutPath, request.stderrPath]) unlink(path, () => {});
   } catch (error) {
     answer({ type: "failed", id: request.id, reason: reasonOf(error) });
   } finally {
@@ -125,7 +128,11 @@ function hold(request: HoldRequest): void {
     request.id,
     child,
     () => innerPid ?? child.pid ?? 0,
-    () => stderrTail,
+    async () => {
+      // Only a sandbox that did not come about has a reason to give, and it may be under way still.
+      if (!echoed && stderr !== null) await endOf(stderr);
+      return stderrTail;
+    },
   );
   const report = (): void => {
     if (echoed && innerPid !== undefined) answer({ type: "held", id: request.id, innerPid });
@@ -155,11 +162,23 @@ function hold(request: HoldRequest): void {
   });
 }
 
+/** Resolves at the end of a stream, or when that takes too long: somebody else holds it open. */
+function endOf(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) return resolve();
+    const timer = setTimeout(resolve, LAST_WORDS_MILLISECONDS);
+    stream.once("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
 function watch(
   id: number,
   child: ChildProcess,
   target: () => number,
-  stderrTail: () => string,
+  stderrTail: () => Promise<string>,
 ): void {
   running.set(id, { child, target });
   child.once("error", (error) => {
@@ -169,8 +188,7 @@ function watch(
   });
   child.once("exit", (code, signal) => {
     running.delete(id);
-    // stderr may still hold the reason for the exit: one turn of the loop lets it in.
-    setImmediate(() => answer({ type: "ended", id, code, signal, stderrTail: stderrTail() }));
+    void stderrTail().then((tail) => answer({ type: "ended", id, code, signal, stderrTail: tail }));
   });
 }
 

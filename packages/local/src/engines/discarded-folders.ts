@@ -3,7 +3,7 @@ import { removeTree } from "../state-folder/remove-tree.ts";
 
 /** Folders are removed together: one process for many, and a quick stop is not slowed by the last. */
 const GATHER_MILLISECONDS = 500;
-const GATHERED_AT_MOST = 64;
+const REMOVED_AT_ONCE = 500;
 
 /** Folders of sandboxes that have ended: removed behind everybody's back, in batches. */
 export class DiscardedFolders {
@@ -32,14 +32,13 @@ export class DiscardedFolders {
 
   #schedule(): void {
     if (this.#closed || this.#removing !== undefined || this.#waiting.length === 0) return;
-    if (this.#waiting.length >= GATHERED_AT_MOST) return this.#start();
     this.#timer ??= setTimeout(() => this.#start(), GATHER_MILLISECONDS).unref();
   }
 
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#removing = this.#remove(this.#waiting.splice(0, GATHERED_AT_MOST)).finally(() => {
+    this.#removing = this.#remove(this.#waiting.splice(0, REMOVED_AT_ONCE)).finally(() => {
       this.#removing = undefined;
       this.#schedule();
     });

@@ -38,6 +38,15 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
     expect(await run(service.client, sandboxId, "/etc/passwd")).toMatchObject({ exitCode: 126 });
   });
 
+  test("says of a program that cannot run what a shell would, and nothing of how it was entered", async () => {
+    for (const program of ["no-such-program", "/etc/passwd"]) {
+      const { stdout, stderr } = await run(service.client, sandboxId, program);
+      expect(stdout).toBe("");
+      expect(stderr).toContain(`${program}: `);
+      expect(stderr).not.toMatch(/setpriv|nsenter/);
+    }
+  });
+
   test("returns 128 + n for signal n", async () => {
     expect(await sh(service.client, sandboxId, "kill -TERM $$")).toMatchObject({ exitCode: 143 });
     expect(await sh(service.client, sandboxId, "kill -KILL $$")).toMatchObject({ exitCode: 137 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
-import { ErrorReason, State } from "@tidybox/protocol";
+import { ErrorReason, isTerminal, State } from "@tidybox/protocol";
 import { markedProcesses } from "../engines/process/marked-processes.ts";
 import {
   createRunning,
@@ -186,11 +186,19 @@ test("a main process that cannot be started is FAILED, and says why", async () =
     const { sandboxId } = await service.client.createSandbox({
       sandbox: { spec: specOf({ command: "/no/such/program" }) },
     });
-    const ended = await untilEnded(service.client, sandboxId);
+    const seen = new Set<State>();
+    const ended = await until(service.client, sandboxId, (state) => {
+      seen.add(state);
+      return isTerminal(state);
+    });
     expect(ended.status).toMatchObject({
       state: State.FAILED,
-      stateReason: expect.stringContaining("/no/such/program"),
+      stateReason: expect.stringContaining("/no/such/program: No such file"),
     });
+    expect(ended.status?.stateReason).not.toContain("setpriv");
+    // It has never run, and nobody may be told so in between.
+    expect(seen).not.toContain(State.RUNNING);
+    expect(ended.status?.startTime).toBeUndefined();
   } finally {
     await service.close();
   }

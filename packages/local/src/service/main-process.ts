@@ -6,6 +6,9 @@ import { OutputTail } from "./output-tail.ts";
 /** Of the main process's output, the last of it. */
 const LOG_BYTES = 1024 * 1024;
 
+/** Of a command that could not be executed, because it was not found or is no program. */
+const COULD_NOT_EXECUTE = new Set([126, 127]);
+
 /** What a sandbox is there for: when it ends, the sandbox ends. */
 export interface Main {
   readonly exited: Promise<ProcessEnd>;
@@ -14,7 +17,7 @@ export interface Main {
   /** SIGTERM. */
   terminate(): void;
   /** Why it never ran, if that is how it ended. */
-  startFailure(): Promise<string | undefined>;
+  startFailure(end: ProcessEnd): Promise<string | undefined>;
 }
 
 /** A main process that runs, and its log. */
@@ -43,14 +46,15 @@ export class MainProcess implements Main {
   }
 
   async started(): Promise<boolean> {
-    let over = false;
-    void this.exited.then(() => (over = true));
+    let end: ProcessEnd | undefined;
+    void this.exited.then((known) => (end = known));
     await this.#process.launched();
-    return !over || (await this.startFailure()) === undefined;
+    return end === undefined || (await this.startFailure(end)) === undefined;
   }
 
-  /** Call when it has ended. */
-  async startFailure(): Promise<string | undefined> {
+  async startFailure({ exitCode }: ProcessEnd): Promise<string | undefined> {
+    // What it left behind may go on writing for ever: only the few that can matter are waited for.
+    if (!COULD_NOT_EXECUTE.has(exitCode)) return undefined;
     await this.#drained;
     return this.#process.launchFailure();
   }

@@ -207,7 +207,7 @@ export class SandboxRecord {
     // Killed with its sandbox: that, and not the main process, is what happened.
     if (end.lost || this.#killed || !this.isActive) return;
     const { exitCode } = end;
-    const failed = await main.startFailure();
+    const failed = await main.startFailure(end);
     this.#outcome =
       failed === undefined
         ? {

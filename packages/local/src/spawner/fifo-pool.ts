@@ -47,14 +47,10 @@ export class FifoPool {
     }
   }
 
-  /** Call once the write end is open, or when it never will be. */
-  release(fifo: OpenFifo): void {
-    unlink(fifo.path, () => {});
-  }
-
+  /** For a pipe whose write end was never opened; otherwise the helper removes its name. */
   discard(fifo: OpenFifo): void {
     closeSync(fifo.fd);
-    this.release(fifo);
+    unlink(fifo.path, () => {});
   }
 
   async #fill(): Promise<void> {

@@ -122,7 +122,6 @@ export class Spawner {
       const exited = ended.then((end) =>
         end === "lost" ? { exitCode: KILLED_EXIT_CODE, lost: true } : processEnd(end),
       );
-      for (const fifo of fifos) this.#fifos.release(fifo);
       return {
         pid: answer.pid,
         stdin,

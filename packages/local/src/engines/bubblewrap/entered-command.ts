@@ -10,7 +10,7 @@ const LAUNCH_LOOKS = 60;
 const LAUNCH_LOOK_MILLISECONDS = 1;
 
 /** What the command's process is before it is the command. */
-const ON_THE_WAY = new Set(["nsenter", "setpriv", "env"]);
+const ON_THE_WAY = /^(nsenter|setpriv|env|ld-(linux|musl).*)$/;
 
 /**
  * SIGTERM to the command, which is the only child of its nsenter: nsenter does not forward
@@ -48,15 +48,12 @@ function onlyChild(pid: number): number | undefined {
  * command that is itself called `env`, or a machine that hides its processes, nothing is seen.
  */
 export async function commandLaunched(spawned: SpawnedProcess): Promise<void> {
-  let over = false;
-  const ended = spawned.exited.then(() => {
-    over = true;
-  });
-  for (let look = 0; look < LAUNCH_LOOKS && !over; look += 1) {
+  const ended = spawned.exited.then(() => true);
+  for (let look = 0; look < LAUNCH_LOOKS; look += 1) {
     const child = onlyChild(spawned.pid);
     const name = child === undefined ? undefined : nameOf(child);
-    if (name !== undefined && !ON_THE_WAY.has(name)) return;
-    await Promise.race([ended, pause(LAUNCH_LOOK_MILLISECONDS)]);
+    if (name !== undefined && !ON_THE_WAY.test(name)) return;
+    if (await Promise.race([ended, pause(LAUNCH_LOOK_MILLISECONDS)])) return;
   }
 }
 
@@ -68,6 +65,7 @@ function nameOf(pid: number): string | undefined {
   }
 }
 
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Resolves to false, after so long. */
+function pause(milliseconds: number): Promise<boolean> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds, false));
 }

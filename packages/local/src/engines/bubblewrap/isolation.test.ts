@@ -110,15 +110,26 @@ describe("a bubblewrap sandbox", () => {
     expect(reached.stdout).toBe("hello from the host");
   });
 
-  test("cannot reach abstract sockets or shared memory of another sandbox", async () => {
+  test("shares no folder, shared memory, message queue or abstract socket with another sandbox", async () => {
     const other = await createRunning(
       service.client,
       specOf({}, { network: { denyEgress: true } }),
     );
-    await inside("echo mine > /dev/shm/x; echo mine > /tmp/x; echo mine > /workspace/x");
-    expect(
-      (await sh(service.client, other, "ls -A /dev/shm /tmp /workspace")).stdout,
-    ).not.toContain("x\n");
+    const places = "/dev/shm /tmp /var /var/tmp /root /run /workspace";
+    await inside(`for place in ${places}; do echo mine > $place/of-the-first; done`);
+    await inside("ipcmk -M 64 && ipcmk -Q");
+    const { sandboxId: id } = { sandboxId };
+    const listening = service.client.streamExec(
+      requestsOf(id, ["/usr/bin/perl", "-e", LISTEN_ABSTRACTLY]),
+    );
+    await untilPrinted(listening, "listening");
+    const look = `find ${places} -name of-the-first; ipcs -m -q | grep 0x; grep @tidybox-test /proc/net/unix`;
+    const mine = (await inside(look)).stdout;
+    // What the first one sees of itself: were nothing there, nothing would be proved.
+    expect(mine.match(/of-the-first/g)?.length).toBe(7);
+    expect(mine.match(/^0x/gm)?.length).toBe(2);
+    expect(mine).toContain("@tidybox-test");
+    expect((await sh(service.client, other, look)).stdout).toBe("");
   });
 
   test("cannot lead a file call into the host by a link", async () => {
