@@ -45,7 +45,7 @@ export function findFlaws(tarball: Tarball): readonly string[] {
   for (const [path, text] of tarball.files) {
     if (/(^|\/)(test|tests|__tests__|test-support)\/|\.(test|spec)\./.test(path)) {
       flaws.push(`${path} is a test`);
-    } else if (path.startsWith("src/") || /(?<!\.d)\.[cm]?ts$/.test(path)) {
+    } else if (path.startsWith("src/") || (isTypeScript(path) && !isNamed(tarball.manifest, path))) {
       flaws.push(`${path} is a source`);
     }
     if (text.includes(`${workspaceRoot}/`)) flaws.push(`${path} names ${workspaceRoot}`);
@@ -55,6 +55,15 @@ export function findFlaws(tarball: Tarball): readonly string[] {
     }
   }
   return flaws;
+}
+
+function isTypeScript(path: string): boolean {
+  return /(?<!\.d)\.[cm]?ts$/.test(path);
+}
+
+/** Packed on purpose: by its own name, and not as a part of some folder. */
+function isNamed({ files }: Manifest, path: string): boolean {
+  return files?.includes(path) === true;
 }
 
 function findStrayMapSources(path: string, text: string): readonly string[] {

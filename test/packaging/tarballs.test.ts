@@ -52,8 +52,9 @@ async function expectToPass(tool: string, args: readonly string[]): Promise<void
 function typedEntries(
   manifest: Manifest,
 ): readonly { readonly profile: "node16" | "esm-only"; readonly paths: readonly string[] }[] {
+  // What is exported as a bare path is a program (or package.json): started, not imported.
   const entries = Object.entries(manifest.exports ?? {}).filter(
-    ([path]) => path !== "./package.json",
+    ([, target]) => typeof target === "object",
   );
   const isDual = ([, target]: [string, unknown]): boolean =>
     typeof target === "object" && target !== null && "require" in target;

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
-import { ErrorReason, State } from "@tidybox/protocol";
+import { create } from "@bufbuild/protobuf";
+import { ErrorReason, ExecStreamRequestSchema, State } from "@tidybox/protocol";
 import { markedProcesses } from "./engines/process/marked-processes.ts";
 import {
   createRunning,
@@ -26,6 +27,10 @@ function childrenOf(pid: number): readonly number[] {
         return false;
       }
     });
+}
+
+async function* once<T>(item: T): AsyncGenerator<T> {
+  yield item;
 }
 
 /** The helper is the service's only child. */
@@ -57,17 +62,23 @@ describe.each(["bubblewrap", "process"] as const)("a crash with the engine %s", 
     try {
       const mark = `helper-${engine}`;
       const sandboxId = await busySandbox(service, mark);
-      const before = markedProcesses(`CRASH_TEST=${mark}`).length;
-      const running = service.client.exec({ sandboxId, command: ["sleep", "600"] });
-      running.catch(() => {});
-      await eventually(() => markedProcesses(`CRASH_TEST=${mark}`).length >= before + 1);
+      const command = ["/bin/sh", "-c", "echo runs; sleep 600"];
+      const init = { case: "init", value: { sandboxId, command } } as const;
+      const requests = once(create(ExecStreamRequestSchema, { message: init }));
+      const responses = service.client.streamExec(requests);
+      const running = responses[Symbol.asyncIterator]();
+      // Until it has said something, the helper may not have told of it.
+      while ((await running.next()).value?.message.case !== "output");
       process.kill(helperOf(service), "SIGKILL");
       const ended = await untilEnded(service.client, sandboxId);
       expect(ended.status).toMatchObject({
         state: State.FAILED,
         stateReason: expect.stringContaining("helper"),
       });
-      expect((await running).exitCode).toBe(137);
+      expect((await running.next()).value?.message).toMatchObject({
+        case: "exit",
+        value: { exitCode: 137 },
+      });
       await eventually(() => markedProcesses(`CRASH_TEST=${mark}`).length === 0);
       expect(
         await refusalOf(service.client.createSandbox({ sandbox: { spec: specOf() } })),

@@ -4,6 +4,7 @@ export {
   type LoopbackListener,
   type LoopbackOptions,
 } from "./listener/listen-on-loopback.ts";
+export { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export { LocalServiceError, type LocalServiceErrorCode } from "./error.ts";

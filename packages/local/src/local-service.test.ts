@@ -17,6 +17,7 @@ import {
   stateFolders,
   type TestService,
   type TestServiceOptions,
+  secretOf,
 } from "./testing/test-service.ts";
 
 const services: TestService[] = [];
@@ -112,7 +113,7 @@ describe("a local service", () => {
     const [folder = ""] = stateFolders(service);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(readFileSync(`${folder}/owner.json`, "utf8")).not.toContain(service.token);
-    const helper = markedProcesses(`TIDYBOX_TEST_SECRET=host-secret`);
+    const helper = markedProcesses(`TIDYBOX_TEST_SECRET=${secretOf(service.folder)}`);
     // The helper process gets an environment of its own: only the service itself has ours.
     expect(helper).toEqual([service.process.pid]);
   });

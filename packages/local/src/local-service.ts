@@ -14,6 +14,7 @@ import {
 } from "./listener/listen-on-loopback.ts";
 import type { NoticeListener } from "./notice.ts";
 import { become } from "./privileges/become.ts";
+import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import { sandboxService } from "./service/sandbox-service.ts";
 import { Sandboxes } from "./service/sandboxes.ts";
 import { serveAccess } from "./state-folder/access-socket.ts";
@@ -79,7 +80,8 @@ const OptionsSchema = v.object({
  * Starts the sandbox service of this machine.
  *
  * Call it in a process of its own: started by root, it gives root up for the whole process and for
- * good (see `keepRoot`); it sets the process's umask to 022.
+ * good (see `keepRoot`); it sets the process's umask to 022, and closes the descriptors that the
+ * process inherited (see `closeInheritedDescriptors`).
  *
  * Throws LocalServiceError: `local_option_invalid`, `local_address_refused`,
  * `local_engine_unavailable`, `local_engine_not_supported`, `local_root_not_given_up`,
@@ -87,6 +89,7 @@ const OptionsSchema = v.object({
  */
 export async function startLocalService(options: LocalServiceOptions = {}): Promise<LocalService> {
   checkOptions(options);
+  closeInheritedDescriptors();
   const onNotice = options.onNotice ?? (() => {});
   const keepRoot = options.keepRoot ?? false;
   if (keepRoot && process.getuid?.() === 0) {

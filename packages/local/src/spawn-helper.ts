@@ -11,6 +11,7 @@ import { closeSync, constants, openSync, unlink } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
+import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
 
 type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
@@ -26,6 +27,9 @@ const WORK_MILLISECONDS = 60_000;
  * never see the disconnect; libuv makes the child's descriptors blocking again.
  */
 const WRITE_END = constants.O_WRONLY | constants.O_NONBLOCK;
+
+// Before anything is started here: it would inherit them, and every sandbox is started here.
+closeInheritedDescriptors();
 
 let setup: HelperSetup | undefined;
 /** Children that have not been reaped: only their pids are safe to signal. */

@@ -11,8 +11,11 @@ interface IdRange {
   readonly count: number;
 }
 
-/** Above what accounts, subordinate ids and service managers hand out, below 2^31. */
-const PREFERRED: IdRange = { first: 2_000_000_000, count: 147_000_000 };
+/**
+ * Above what accounts, subordinate ids, service managers and directory services (sssd: up to
+ * 2000200000) hand out, below what systemd keeps for itself at the end of 2^31.
+ */
+const PREFERRED: IdRange = { first: 2_001_000_000, count: 146_000_000 };
 const LOWEST_PREFERRED = 100_000;
 
 /** Ids below this belong to the system or to people. */
@@ -26,13 +29,27 @@ const NOBODY = 65_534;
 export function unusedIdentity(): Identity | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return undefined;
   const taken = takenIds();
-  const range = bestRange(readRanges("/proc/self/uid_map"), readRanges("/proc/self/gid_map"));
+  const range = unusedRange();
   if (range === undefined) return undefined;
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const id = range.first + randomInt(range.count);
     if (!taken(id)) return { uid: id, gid: id };
   }
   return undefined;
+}
+
+/**
+ * Whether an identity can be one that `unusedIdentity` has given here. That nobody here has an id
+ * is not enough: accounts of a directory service (LDAP) are in no file of this machine.
+ */
+export function isUnusedIdentity({ uid, gid }: Identity): boolean {
+  const range = unusedRange();
+  if (range === undefined || uid !== gid || belongsToAnAccount(uid)) return false;
+  return uid >= range.first && uid < range.first + range.count;
+}
+
+function unusedRange(): IdRange | undefined {
+  return bestRange(readRanges("/proc/self/uid_map"), readRanges("/proc/self/gid_map"));
 }
 
 /** Whether an account, or a range given to one for its containers, covers the id. */

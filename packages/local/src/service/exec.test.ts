@@ -129,6 +129,14 @@ describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (en
     expect(result).toMatchObject({ stdout: "started\n", exitCode: 0 });
   });
 
+  test("answers although a daemon goes on writing", async () => {
+    for (const daemon of ["yes", "while echo more; do sleep 0.03; done"]) {
+      const script = `echo first; { ${daemon}; } & exit 3`;
+      const result = await sh(service.client, sandboxId, script);
+      expect(result).toMatchObject({ stdout: expect.stringMatching(/^first\n/), exitCode: 3 });
+    }
+  });
+
   test("kills the command when its caller goes away", async () => {
     const cancel = new AbortController();
     const mark = `EXEC_TEST_${engine}`;

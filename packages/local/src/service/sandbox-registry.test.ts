@@ -24,7 +24,7 @@ async function endedRecord(registry: SandboxRegistry, sizeBytes: number): Promis
     runnerId: "r",
     spec,
     plan,
-    mainCommand: [],
+    startMain: undefined,
     maxLifetimeSeconds: 60,
     sizeBytes,
   });

@@ -18,7 +18,7 @@ export async function firstInput(
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<undefined>((resolve) => {
     // After a blocked event loop the timer fires before the stream was looked at: one more turn.
-    timer = setTimeout(() => setImmediate(resolve), FIRST_INPUT_MILLISECONDS);
+    timer = setTimeout(() => setImmediate(() => resolve(undefined)), FIRST_INPUT_MILLISECONDS);
   });
   const known = await Promise.race([first, silence]).catch(() => undefined);
   clearTimeout(timer);

@@ -119,6 +119,28 @@ describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s
     expect(Math.max(...output.map((data) => data.length))).toBeLessThanOrEqual(512 * 1024);
   });
 
+  test("reports the exit although a daemon goes on writing", async () => {
+    for (const daemon of ["yes", "while echo more; do sleep 0.03; done"]) {
+      const requests = start(["/bin/sh", "-c", `echo first; { ${daemon}; } & exit 3`]);
+      requests.end();
+      const responses = await collect(requests);
+      expect(text(responses, ExecStreamOutput_Stream.STDOUT)).toMatch(/^first\n/);
+      expect(responses.at(-1)?.message).toMatchObject({ case: "exit", value: { exitCode: 3 } });
+    }
+  });
+
+  test("loses nothing of what a command has left when its client reads late", async () => {
+    const requests = start(["head", "-c", "300000", "/dev/zero"]);
+    requests.end();
+    let received = 0;
+    for await (const { message } of service.client.streamExec(requests)) {
+      if (message.case !== "output") continue;
+      received += message.value.data.length;
+      await pause(400);
+    }
+    expect(received).toBe(300_000);
+  });
+
   test("gives a command without input an empty one that can be opened by name", async () => {
     for (const end of ["half-close", "close"]) {
       const requests = start(["/bin/sh", "-c", "cat /dev/stdin; echo status $?"]);

@@ -6,6 +6,12 @@ import { Socket } from "node:net";
  */
 const LINGER_MILLISECONDS = 100;
 
+/** How long we wait for output of an exited process's daemons in all, however often some comes. */
+const LINGER_ALL_MILLISECONDS = 1000;
+
+/** What an exited process itself can have left: no pipe holds more, unless root has allowed it. */
+const MAX_LEFT_BYTES = 1024 * 1024;
+
 /** Several pipe reads join into one chunk while the reader is busy: gRPC costs per message. */
 const BUFFER_BYTES = 256 * 1024;
 
@@ -23,6 +29,9 @@ export interface OutputFilter {
 export class OutputPipe {
   readonly #socket: Socket;
   #exited = false;
+  /** Of what came after the exit; only time in which there was nothing to read counts. */
+  #lingeredMilliseconds = 0;
+  #lingeredBytes = 0;
   #wake: (() => void) | undefined;
   #filter: OutputFilter | undefined;
 
@@ -63,7 +72,7 @@ export class OutputPipe {
     let silent = false;
     for (;;) {
       const chunk = this.#socket.read() as Buffer | null;
-      if (chunk !== null) return chunk;
+      if (chunk !== null && this.#isStillItsOwn(chunk)) return chunk;
       if (this.#socket.readableEnded || this.#socket.destroyed) return undefined;
       if (silent) {
         this.close();
@@ -77,18 +86,31 @@ export class OutputPipe {
     this.#socket.destroy();
   }
 
+  /** False, and the end, when only something that outlived the process can have written this. */
+  #isStillItsOwn(chunk: Buffer): boolean {
+    if (!this.#exited) return true;
+    const isOwn = this.#lingeredBytes < MAX_LEFT_BYTES + BUFFER_BYTES;
+    this.#lingeredBytes += chunk.length;
+    if (!isOwn) this.close();
+    return isOwn;
+  }
+
   /** Waits for news; true when the process had exited and nothing more came. */
   #change(): Promise<boolean> {
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
+      const since = performance.now();
       const settle = (silent: boolean): void => {
         clearTimeout(timer);
+        if (timer !== undefined) this.#lingeredMilliseconds += performance.now() - since;
         this.#wake = undefined;
         resolve(silent);
       };
       if (this.#exited) {
         // After a blocked event loop the timer fires before the pipe was looked at: one more turn.
-        timer = setTimeout(() => setImmediate(settle, true), LINGER_MILLISECONDS);
+        const left = Math.max(0, LINGER_ALL_MILLISECONDS - this.#lingeredMilliseconds);
+        const wait = Math.min(LINGER_MILLISECONDS, left);
+        timer = setTimeout(() => setImmediate(settle, true), wait);
       }
       this.#wake = () => settle(false);
     });

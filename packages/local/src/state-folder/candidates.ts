@@ -1,15 +1,19 @@
 import { lstat, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { belongsToAnAccount } from "../privileges/identity.ts";
+import { type Identity, isUnusedIdentity } from "../privileges/identity.ts";
 import { type Owner, readOwner } from "./owner.ts";
 
 export const FOLDER_PREFIX = "tidybox-";
 
-export interface CandidateFolder {
+export interface OwnFolder extends Identity {
   readonly path: string;
-  readonly uid: number;
-  readonly gid: number;
+  /** When something was last made or removed directly in it, since 1970. */
+  readonly changedMilliseconds: number;
+}
+
+export interface CandidateFolder extends Identity {
+  readonly path: string;
   readonly owner: Owner;
 }
 
@@ -19,26 +23,35 @@ export function parentFolders(): readonly string[] {
 }
 
 /**
- * State folders that this account made. Root made those of ids that nobody has, because its
- * services give root up; a folder of somebody with an account is theirs, whatever it says.
+ * State folders that this account made. Root made those of the ids that its services become when
+ * they give root up; a folder of anybody else is theirs, whatever it says.
  */
 export async function candidateFolders(): Promise<readonly CandidateFolder[]> {
   const found: CandidateFolder[] = [];
+  for (const { path, uid, gid } of await ownFolders()) {
+    const owner = await readOwner(path);
+    if (owner !== undefined) found.push({ path, uid, gid, owner });
+  }
+  return found;
+}
+
+/** All folders of this account that are named like a state folder, whatever is in them. */
+export async function ownFolders(): Promise<readonly OwnFolder[]> {
+  const found: OwnFolder[] = [];
   for (const parent of parentFolders()) {
     const names = await readdir(parent).catch(() => []);
     for (const name of names) {
       if (!name.startsWith(FOLDER_PREFIX)) continue;
       const path = join(parent, name);
       const stat = await lstat(path).catch(() => undefined);
-      if (stat === undefined || !stat.isDirectory() || !isOurs(stat.uid)) continue;
-      const owner = await readOwner(path);
-      if (owner !== undefined) found.push({ path, uid: stat.uid, gid: stat.gid, owner });
+      if (stat === undefined || !stat.isDirectory() || !isOurs(stat)) continue;
+      found.push({ path, uid: stat.uid, gid: stat.gid, changedMilliseconds: stat.mtimeMs });
     }
   }
   return found;
 }
 
-function isOurs(uid: number): boolean {
+function isOurs({ uid, gid }: Identity): boolean {
   const self = process.getuid?.();
-  return uid === self || (self === 0 && !belongsToAnAccount(uid));
+  return uid === self || (self === 0 && isUnusedIdentity({ uid, gid }));
 }

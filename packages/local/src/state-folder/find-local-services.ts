@@ -1,6 +1,6 @@
 import { type Access, askAccess } from "./access-socket.ts";
 import { candidateFolders } from "./candidates.ts";
-import { isAlive } from "./process-identity.ts";
+import { livenessOf } from "./process-identity.ts";
 
 /** A live local service of this account on this machine. */
 export interface FoundLocalService {
@@ -15,7 +15,7 @@ export interface FoundLocalService {
  * that does not answer within two seconds is left out.
  */
 export async function findLocalServices(): Promise<readonly FoundLocalService[]> {
-  const folders = (await candidateFolders()).filter(({ owner }) => isAlive(owner));
+  const folders = (await candidateFolders()).filter(({ owner }) => livenessOf(owner) === "alive");
   const answers = await Promise.all(folders.map(({ path }) => askAccess(path)));
   // A folder's owner is checked by the system; that the answer is its owner's, by the pid.
   return answers.filter(

@@ -2,18 +2,24 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { killMarkedProcesses } from "../engines/process/marked-processes.ts";
 import type { NoticeListener } from "../notice.ts";
+import { askAccess } from "./access-socket.ts";
 import { type CandidateFolder, candidateFolders } from "./candidates.ts";
-import { isAlive } from "./process-identity.ts";
+import { livenessOf } from "./process-identity.ts";
 import { removeTree } from "./remove-tree.ts";
 import { serviceMarker } from "./state-folder.ts";
+import { removeUnfinishedFolders } from "./unfinished.ts";
 
 const REMOVE_SECONDS = 60;
 
-/** Removes the folders of services whose process is gone, and processes that outlived one. */
+/**
+ * Removes the folders of services whose process is gone, and processes that outlived one. Where
+ * that cannot be known, in a folder shared with another container, nothing is touched.
+ */
 export async function removeLeftovers(onNotice: NoticeListener): Promise<void> {
+  await removeUnfinishedFolders();
   for (const folder of await candidateFolders()) {
-    if (isAlive(folder.owner)) continue;
     try {
+      if (!(await isLeftOver(folder))) continue;
       killStragglers(folder.path);
       await remove(folder);
     } catch (error) {
@@ -21,6 +27,11 @@ export async function removeLeftovers(onNotice: NoticeListener): Promise<void> {
       onNotice({ code: "leftover_not_removed", message });
     }
   }
+}
+
+/** The pid's word is not enough: whoever answers at the folder's door lives. */
+async function isLeftOver({ path, owner }: CandidateFolder): Promise<boolean> {
+  return livenessOf(owner) === "gone" && (await askAccess(path)) === undefined;
 }
 
 /** Only of the process engine, and only when service and helper were both killed. */

@@ -12,6 +12,7 @@ export const OwnerSchema = v.object({
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
   startTime: v.string(),
   bootId: v.string(),
+  pidNamespace: v.string(),
   label: v.optional(v.string()),
 });
 

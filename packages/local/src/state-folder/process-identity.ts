@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
 /** Names one process for ever: pids come back, pid and start time together do not. */
 export interface ProcessIdentity {
@@ -8,15 +8,27 @@ export interface ProcessIdentity {
   readonly startTime: string;
   /** Differs after every boot; empty where the system does not tell. */
   readonly bootId: string;
+  /** In which `pid` means this process; empty where the system has no such thing. */
+  readonly pidNamespace: string;
 }
+
+/** `unknown`: its pid means something else here, so this process cannot see whether it lives. */
+export type Liveness = "alive" | "gone" | "unknown";
 
 export function thisProcess(): ProcessIdentity {
-  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? "", bootId: bootId() };
+  return {
+    pid: process.pid,
+    startTime: startTimeOf(process.pid) ?? "",
+    bootId: bootId(),
+    pidNamespace: pidNamespace(),
+  };
 }
 
-/** Whether exactly that process still lives. */
-export function isAlive(identity: ProcessIdentity): boolean {
-  return identity.bootId === bootId() && startTimeOf(identity.pid) === identity.startTime;
+/** Whether exactly that process still lives. Two containers may share a temp folder, not pids. */
+export function livenessOf(identity: ProcessIdentity): Liveness {
+  if (identity.bootId !== bootId()) return "gone";
+  if (identity.pidNamespace !== pidNamespace()) return "unknown";
+  return startTimeOf(identity.pid) === identity.startTime ? "alive" : "gone";
 }
 
 function startTimeOf(pid: number): string | undefined {
@@ -33,6 +45,14 @@ function startTimeOf(pid: number): string | undefined {
     return state === "Z" || state === "X" ? undefined : fields[18];
   } catch {
     return undefined;
+  }
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
   }
 }
 

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { promisify } from "node:util";
 
 const REMOVE_SECONDS = 60;
+const SYSTEM_PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Removes a folder that sandboxes wrote to. Nothing is followed out of it. */
 export async function removeTree(path: string): Promise<void> {
@@ -27,5 +28,9 @@ async function removeStubborn(path: string): Promise<void> {
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {
-  await promisify(execFile)(program, args, { timeout: REMOVE_SECONDS * 1000 });
+  await promisify(execFile)(program, args, {
+    // Not ours: there may be secrets in it, and nothing of it is needed.
+    env: { PATH: SYSTEM_PROGRAMS },
+    timeout: REMOVE_SECONDS * 1000,
+  });
 }

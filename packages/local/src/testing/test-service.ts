@@ -59,7 +59,7 @@ export async function startTestService(
     fileURLToPath(new URL("serve.ts", import.meta.url)),
     [JSON.stringify(options)],
     {
-      env: { ...process.env, TMPDIR: folder, TIDYBOX_TEST_SECRET: "host-secret" },
+      env: { ...process.env, TMPDIR: folder, TIDYBOX_TEST_SECRET: secretOf(folder) },
       ...(launcher[0] === undefined
         ? { execArgv: [] }
         : { execPath: launcher[0], execArgv: [...launcher.slice(1), process.execPath] }),
@@ -94,6 +94,11 @@ export async function startTestService(
         throw new Error(`the service ended with ${child.exitCode ?? child.signalCode}`);
     },
   };
+}
+
+/** In the environment of the service in that folder, and of no other: files of tests run at once. */
+export function secretOf(folder: string): string {
+  return `host-secret of ${folder}`;
 }
 
 export function connectTo(baseUrl: string, token: string | undefined): ServiceClient {

@@ -5,6 +5,7 @@ import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engin
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
 import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
+import { forbidUserNamespaces } from "./namespace-limit.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
 
 export interface BubblewrapPrograms {
@@ -98,6 +99,7 @@ export class BubblewrapEngine implements Engine {
     const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, nsenter: programs.nsenter });
     void sandbox.ended.then(() => this.#discarded.add(folder));
     try {
+      await forbidUserNamespaces(spawner, programs.nsenter, held);
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
     } catch (error) {
       await sandbox.stop();

@@ -1,5 +1,5 @@
 import { withDeadline } from "../../deadline.ts";
-import type { HeldProcess, Spawner } from "../../spawner/spawner.ts";
+import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
 import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { commandLaunched, terminateCommand } from "./entered-command.ts";
@@ -7,13 +7,14 @@ import { LaunchFailure } from "./launch-failure.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 
 const STOP_SECONDS = 10;
+const LEAVE_SECONDS = 1;
 
 /**
  * Variables that the loader and the C library of nsenter and setpriv would obey on their way in,
  * where nsenter still sees the host's files. They are set inside instead, for the command only.
  */
 const OBEYED_BY_LIBRARIES =
-  /^(LD_.*|GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_.*|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR)$/;
+  /^(LANGUAGE|LD_.*|GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_.*|MUSL_LOCPATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR)$/;
 
 export interface BubblewrapSandboxOptions {
   readonly plan: SandboxPlan;
@@ -27,12 +28,15 @@ export class BubblewrapSandbox implements EngineSandbox {
   readonly ended: Promise<{ readonly reason: string }>;
   readonly #options: BubblewrapSandboxOptions;
   readonly #files: SandboxFiles;
+  readonly #entered = new Set<SpawnedProcess>();
   #over = false;
+  #stopping = false;
 
   constructor(options: BubblewrapSandboxOptions) {
     this.#options = options;
-    this.ended = options.held.ended.then((end) => {
+    this.ended = options.held.ended.then(async (end) => {
       this.#over = true;
+      if (this.#stopping) await this.#allLeft();
       const reason = end.lost
         ? "the service's helper process died, and with it the sandbox"
         : `the sandbox's first process ended unexpectedly (code ${end.exitCode})`;
@@ -68,6 +72,8 @@ export class BubblewrapSandbox implements EngineSandbox {
       cwd: "/",
       wantsInput: command.wantsInput,
     });
+    this.#entered.add(spawned);
+    void spawned.exited.then(() => this.#entered.delete(spawned));
     const failure = new LaunchFailure(command.argv[0] ?? "");
     spawned.stderr.filterWith(failure);
     return {
@@ -91,6 +97,7 @@ export class BubblewrapSandbox implements EngineSandbox {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     if (!this.#over) this.#options.held.kill();
     await withDeadline(
       this.ended,
@@ -100,6 +107,12 @@ export class BubblewrapSandbox implements EngineSandbox {
           `sandbox ${this.#options.plan.id} did not end within ${STOP_SECONDS} s of SIGKILL`,
         ),
     );
+  }
+
+  /** What led commands in is outside of the sandbox, and sees a moment later that they are dead. */
+  async #allLeft(): Promise<void> {
+    const left = Promise.all([...this.#entered].map(({ exited }) => exited));
+    await withDeadline(left, LEAVE_SECONDS, () => new Error("late")).catch(() => {});
   }
 
   #absolute(path: string): string {

@@ -6,6 +6,7 @@ import { Code } from "@connectrpc/connect";
 import { ErrorReason } from "@tidybox/protocol";
 import {
   createRunning,
+  eventually,
   refusalOf,
   run,
   sh,
@@ -111,25 +112,21 @@ describe("a bubblewrap sandbox", () => {
   });
 
   test("shares no folder, shared memory, message queue or abstract socket with another sandbox", async () => {
-    const other = await createRunning(
-      service.client,
-      specOf({}, { network: { denyEgress: true } }),
-    );
+    const spec = specOf({}, { network: { denyEgress: true } });
+    const first = await createRunning(service.client, spec);
+    const second = await createRunning(service.client, spec);
     const places = "/dev/shm /tmp /var /var/tmp /root /run /workspace";
-    await inside(`for place in ${places}; do echo mine > $place/of-the-first; done`);
-    await inside("ipcmk -M 64 && ipcmk -Q");
-    const { sandboxId: id } = { sandboxId };
-    const listening = service.client.streamExec(
-      requestsOf(id, ["/usr/bin/perl", "-e", LISTEN_ABSTRACTLY]),
-    );
-    await untilPrinted(listening, "listening");
-    const look = `find ${places} -name of-the-first; ipcs -m -q | grep 0x; grep @tidybox-test /proc/net/unix`;
-    const mine = (await inside(look)).stdout;
-    // What the first one sees of itself: were nothing there, nothing would be proved.
-    expect(mine.match(/of-the-first/g)?.length).toBe(7);
-    expect(mine.match(/^0x/gm)?.length).toBe(2);
-    expect(mine).toContain("@tidybox-test");
-    expect((await sh(service.client, other, look)).stdout).toBe("");
+    const listen = `require("net").createServer().listen("\\0of-the-first")`;
+    await sh(service.client, first, `for each in ${places}; do echo > $each/of-the-first; done`);
+    await sh(service.client, first, "ipcmk -M 64 && ipcmk -Q");
+    await sh(service.client, first, `node -e '${listen}' >/dev/null 2>&1 &`);
+    const look = `find ${places} -maxdepth 1 -name of-the-first; ipcs -m -q | grep 0x; grep @of-the-first /proc/net/unix; true`;
+    const seen = async (id: string) => (await sh(service.client, id, look)).stdout.split("\n");
+    // That the first one sees them all itself shows that there is something to see.
+    await eventually(async () => (await seen(first)).some((line) => line.includes("@")));
+    expect((await seen(first)).filter((line) => line.startsWith("/"))).toHaveLength(7);
+    expect((await seen(first)).filter((line) => line.startsWith("0x"))).toHaveLength(2);
+    expect(await seen(second)).toEqual([""]);
   });
 
   test("cannot lead a file call into the host by a link", async () => {

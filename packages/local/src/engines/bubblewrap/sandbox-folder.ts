@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PlannedMount, SandboxPlan } from "../engine.ts";
 import { copyEtc, type EtcTemplate } from "./etc-template.ts";
+import { hasPreloadList, keptLoaderFiles } from "./loader-files.ts";
 import { PRIVATE_FOLDERS } from "./folder-pool.ts";
 import type { ToolBind } from "./image-root.ts";
 
@@ -20,6 +21,7 @@ const READ_ONLY = [
   "/lib32",
   "/lib64",
   "/libx32",
+  "/.host",
   "/proc",
   "/sys",
   "/dev",
@@ -94,10 +96,12 @@ async function etcArguments(
   etc: EtcTemplate,
 ): Promise<string[]> {
   // Files of the spec below /etc need an /etc of this sandbox's own; the shared one is read-only.
-  const own = plan.files.some((file) => isAtOrBelow(file.path, "/etc"));
+  const own =
+    plan.files.some((file) => isAtOrBelow(file.path, "/etc")) || hasPreloadList(etc.folder);
   const source = own ? join(folder, "etc") : etc.folder;
   if (own) await copyEtc(etc, source);
   const args = [own ? "--bind" : "--ro-bind", source, "/etc"];
+  if (own) args.push(...keptLoaderFiles(source));
   const texts = {
     hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${hostname}\n`,
     hostname: `${hostname}\n`,
