@@ -45,7 +45,10 @@ export function findFlaws(tarball: Tarball): readonly string[] {
   for (const [path, text] of tarball.files) {
     if (/(^|\/)(test|tests|__tests__|test-support)\/|\.(test|spec)\./.test(path)) {
       flaws.push(`${path} is a test`);
-    } else if (path.startsWith("src/") || (isTypeScript(path) && !isNamed(tarball.manifest, path))) {
+    } else if (
+      path.startsWith("src/") ||
+      (isTypeScript(path) && !isNamed(tarball.manifest, path))
+    ) {
       flaws.push(`${path} is a source`);
     }
     if (text.includes(`${workspaceRoot}/`)) flaws.push(`${path} names ${workspaceRoot}`);

@@ -163,7 +163,7 @@ describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s
   });
 
   test("stops the writer when the reader does not read, and keeps little meanwhile", async () => {
-    const size = 100_000_000;
+    const size = 300_000_000;
     const mark = `STREAM_SLOW_${engine}`;
     // What a first large stream costs once, whoever reads it, is not what is asked here.
     const warmUp = start(["head", "-c", "20000000", "/dev/zero"]);
@@ -190,7 +190,8 @@ describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s
       bytes += next.value.message.value.data.length;
     }
     expect(bytes).toBe(size);
-    expect(most - before).toBeLessThan(64 * 1024 * 1024);
+    // What was not collected yet of what has passed; half of it would be more than the stream holds.
+    expect(most - before).toBeLessThan(160 * 1024 * 1024);
   });
 
   test("ends the process when the client cancels", async () => {
