@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, inject, test } from "vitest";
 import { makeProject } from "../support/bed.ts";
-import { processesWith, until } from "../support/observer.ts";
+import { processesWith, serviceFolders, until } from "../support/observer.ts";
 import { startVitest } from "../support/runner.ts";
 import { startServe } from "../support/serve.ts";
 
@@ -28,8 +28,10 @@ async function underWay(mark: string, env: Readonly<Record<string, string>>) {
 test("a service that dies in the middle: the run never claims that nothing is left, and fails", async () => {
   await using service = await startServe(bed);
   const mark = `mark-service-lost-${process.pid}`;
-  const { project, run } = await underWay(mark, service.env);
-  await using _project = project;
+  const started = await underWay(mark, service.env);
+  await using project = started.project;
+  const { run } = started;
+  expect(processesWith(project.temp)).not.toEqual([]);
   process.kill(service.pid, "SIGKILL");
   const end = await run.ended;
   expect(end.exitCode, end.output).not.toBe(0);
@@ -42,8 +44,9 @@ test("a service that dies in the middle: the run never claims that nothing is le
 test("a coordinator that is killed, with a remote backend: the runner reaps by tag and says so", async () => {
   await using service = await startServe(bed);
   const mark = `mark-coordinator-lost-${process.pid}`;
-  const { project, run } = await underWay(mark, service.env);
-  await using _project = project;
+  const started = await underWay(mark, service.env);
+  await using project = started.project;
+  const { run } = started;
   const coordinator = processesWith(mark).find(({ command }) =>
     command.includes("tidybox-coordinator"),
   );
@@ -53,6 +56,7 @@ test("a coordinator that is killed, with a remote backend: the runner reaps by t
   expect(end.exitCode, end.output).not.toBe(0);
   expect(end.output).toMatch(/coordinator was lost/);
   expect(await service.list()).toEqual([]);
+  expect(serviceFolders(project)).toEqual([]);
   await until(
     "processes of the run",
     10,
