@@ -190,7 +190,7 @@ describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s
       bytes += next.value.message.value.data.length;
     }
     expect(bytes).toBe(size);
-    // What was not collected yet of what has passed; half of it would be more than the stream holds.
+    // What was not collected yet of what has passed. A stream that held on to it would need it all.
     expect(most - before).toBeLessThan(160 * 1024 * 1024);
   });
 

@@ -67,26 +67,42 @@ async function firstMessage(messages: AsyncIterator<ExecStreamRequest>): Promise
   ]);
 }
 
-/** Both streams as they come, until both have ended. */
+/**
+ * Both streams as they come, until both have ended; of each at most one chunk is read ahead. Not by
+ * Promise.race: a silent stderr stays pending for as long as the command runs, and would hold on to
+ * the result of every race that it has lost, which is all of stdout.
+ */
 async function* output(process: EngineProcess): AsyncGenerator<ExecStreamResponse> {
-  type Read = { readonly stream: ExecStreamOutput_Stream; readonly data: Buffer | undefined };
-  const reading = new Map<ExecStreamOutput_Stream, Promise<Read>>();
-  const pipes = new Map<ExecStreamOutput_Stream, OutputPipe>([
-    [ExecStreamOutput_Stream.STDOUT, process.stdout],
-    [ExecStreamOutput_Stream.STDERR, process.stderr],
-  ]);
-  while (pipes.size > 0) {
-    for (const [stream, pipe] of pipes) {
-      if (!reading.has(stream))
-        reading.set(
-          stream,
-          pipe.read().then((data) => ({ stream, data })),
-        );
+  const ready: {
+    readonly stream: ExecStreamOutput_Stream;
+    readonly pipe: OutputPipe;
+    readonly data: Buffer | undefined;
+  }[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  let wake: (() => void) | undefined;
+  const read = (stream: ExecStreamOutput_Stream, pipe: OutputPipe): void => {
+    pipe
+      .read()
+      .then(
+        (data) => void ready.push({ stream, pipe, data }),
+        (error: unknown) => (failure = { error }),
+      )
+      .finally(() => wake?.());
+  };
+  read(ExecStreamOutput_Stream.STDOUT, process.stdout);
+  read(ExecStreamOutput_Stream.STDERR, process.stderr);
+  let open = 2;
+  while (open > 0) {
+    const next = ready.shift();
+    if (failure !== undefined) throw failure.error;
+    if (next === undefined) {
+      await new Promise<void>((resolve) => (wake = resolve));
+    } else if (next.data === undefined) {
+      open -= 1;
+    } else {
+      read(next.stream, next.pipe);
+      yield response({ case: "output", value: { stream: next.stream, data: next.data } });
     }
-    const { stream, data } = await Promise.race(reading.values());
-    reading.delete(stream);
-    if (data === undefined) pipes.delete(stream);
-    else yield response({ case: "output", value: { stream, data } });
   }
 }
 
