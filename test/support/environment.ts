@@ -14,6 +14,9 @@ const OWN_NAMES = new Set([
   "INIT_CWD",
 ]);
 
+/** Where a user's npm gets packages from; the rest of npm's variables are about our own script. */
+const NPM_SETTINGS = new Set(["npm_config_registry", "npm_config_cache", "npm_config_userconfig"]);
+
 /** Our environment as a user's shell would have it: without what our own runner has put there. */
 export function outsideEnvironment(
   extra: Readonly<Record<string, string>> = {},
@@ -21,7 +24,7 @@ export function outsideEnvironment(
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
     if (value === undefined || OWN_NAMES.has(name)) continue;
-    if (OWN_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    if (OWN_PREFIXES.some((prefix) => name.startsWith(prefix)) && !NPM_SETTINGS.has(name)) continue;
     env[name] = value;
   }
   // The Node that runs the tests comes first, whatever else the machine has.
