@@ -7,7 +7,7 @@
  * sandbox goes with it.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { closeSync, constants, openSync, unlink } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, unlink } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
@@ -33,7 +33,15 @@ closeInheritedDescriptors();
 
 let setup: HelperSetup | undefined;
 /** Children that have not been reaped: only their pids are safe to signal. */
-const running = new Map<number, { readonly child: ChildProcess; readonly target: () => number }>();
+const running = new Map<number, Running>();
+
+interface Running {
+  readonly child: ChildProcess;
+  /** What a signal goes to; negative for a process group. */
+  readonly target: () => number;
+  /** See {@link killLed}. */
+  readonly leads: boolean;
+}
 
 function answer(message: HelperAnswer): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
@@ -102,6 +110,7 @@ async function run(request: SpawnRequest): Promise<void> {
       child,
       () => -(child.pid ?? 0),
       () => Promise.resolve(""),
+      request.leads,
     );
     if (child.pid !== undefined) answer({ type: "spawned", id: request.id, pid: child.pid });
     // Both ends are open: nobody needs the names any more.
@@ -183,8 +192,9 @@ function watch(
   child: ChildProcess,
   target: () => number,
   stderrTail: () => Promise<string>,
+  leads = false,
 ): void {
-  running.set(id, { child, target });
+  running.set(id, { child, target, leads });
   child.once("error", (error) => {
     if (child.pid !== undefined) return;
     running.delete(id);
@@ -197,12 +207,39 @@ function watch(
 }
 
 function signalRunning(id: number, signal: NodeJS.Signals): void {
-  const target = running.get(id)?.target() ?? 0;
-  if (target === 0) return;
+  const known = running.get(id);
+  const target = known?.target() ?? 0;
+  if (known === undefined || target === 0) return;
+  if (known.leads && signal === "SIGKILL" && killLed(known.child)) {
+    // What the command has started in its group, once nobody is needed any more to reap the command.
+    known.child.once("exit", () => kill(target, signal));
+  } else {
+    kill(target, signal);
+  }
+}
+
+function kill(target: number, signal: NodeJS.Signals): void {
   try {
     process.kill(target, signal);
   } catch {
     // It ended a moment ago.
+  }
+}
+
+/**
+ * Kills what a process leads into a sandbox, and lets the leader reap it. Were the leader killed
+ * too, its child would be a zombie of this machine's first process, and the kernel lets a sandbox
+ * end only when none of its processes is left to reap: in a second or two at best, and never in a
+ * container whose first process reaps nobody. False when it leads nobody (yet).
+ */
+function killLed({ pid }: ChildProcess): boolean {
+  try {
+    const led = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
+    if (!/^\d+$/.test(led)) return false;
+    process.kill(Number(led), "SIGKILL");
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -218,14 +255,9 @@ function work(id: number, program: string, args: readonly string[]): void {
 }
 
 function leave(): never {
-  for (const { child, target } of running.values()) {
-    for (const pid of [target(), child.pid ?? 0]) {
-      try {
-        if (pid !== 0) process.kill(pid, "SIGKILL");
-      } catch {
-        // It ended a moment ago.
-      }
-    }
+  for (const { child, target, leads } of running.values()) {
+    if (leads && killLed(child)) continue;
+    for (const pid of [target(), child.pid ?? 0]) if (pid !== 0) kill(pid, "SIGKILL");
   }
   if (setup?.watchdogMarker !== undefined) killMarkedProcesses(setup.watchdogMarker);
   process.exit(0);

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LocalServiceError } from "../error.ts";
 import type { NoticeListener } from "../notice.ts";
 import type { Spawner } from "../spawner/spawner.ts";
 import { serviceMarker } from "../state-folder/state-folder.ts";
 import { BubblewrapEngine } from "./bubblewrap/bubblewrap-engine.ts";
-import { makeEtcTemplate } from "./bubblewrap/etc-template.ts";
+import { CurrentEtc } from "./bubblewrap/current-etc.ts";
 import { hostImageRoot, mappedImageRoot, type ToolBind } from "./bubblewrap/image-root.ts";
 import { bubblewrapRemedy, INSTALL_REMEDY } from "./bubblewrap/remedies.ts";
 import type { Engine } from "./engine.ts";
@@ -79,16 +80,20 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     const missing = bwrap === undefined ? "bwrap" : nsenter === undefined ? "nsenter" : "setpriv";
     return { reason: `\`${missing}\` is not installed`, remedy: INSTALL_REMEDY };
   }
-  const etc = makeEtcTemplate(join(options.stateFolder, "etc-template"));
+  const etc = new CurrentEtc(options.stateFolder);
   const host = hostImageRoot(etc, options.tools);
   const mapped = new Map(
-    Object.entries(options.images).map(([image, root]) => [image, mappedImageRoot(root, etc)]),
+    Object.entries(options.images).map(([image, root]) => [
+      image,
+      mappedImageRoot(root, etc.current),
+    ]),
   );
   const engine = new BubblewrapEngine({
     spawner: options.spawner,
-    programs: { bwrap, nsenter },
+    programs: { bwrap, nsenter, hasDash: existsSync("/usr/bin/dash") },
     folder: join(options.stateFolder, "sandboxes"),
     rootOf: (image) => mapped.get(image) ?? host,
+    etc,
   });
   const reason = await probe(engine);
   if (reason === undefined) return engine;

@@ -39,6 +39,8 @@ export type HelperRequest =
       readonly environment: Readonly<Record<string, string>>;
       readonly cwd: string;
       readonly wantsInput: boolean;
+      /** It only leads into a sandbox, waits for its one child and ends as that does. */
+      readonly leads: boolean;
       readonly stdoutPath: string;
       readonly stderrPath: string;
     }

@@ -23,6 +23,8 @@ export interface SpawnCommand {
   readonly cwd: string;
   /** False: standard input is `/dev/null`. */
   readonly wantsInput: boolean;
+  /** It only leads into a sandbox (nsenter): its one child is the command. Default false. */
+  readonly leads?: boolean;
 }
 
 export interface SpawnedProcess {
@@ -31,7 +33,10 @@ export interface SpawnedProcess {
   readonly stdout: OutputPipe;
   readonly stderr: OutputPipe;
   readonly exited: Promise<ProcessEnd>;
-  /** To the whole process group, unless the process has been reaped. */
+  /**
+   * To the whole process group, unless the process has been reaped. SIGKILL to one that leads into a
+   * sandbox ends its command first.
+   */
   signal(name: NodeJS.Signals): void;
 }
 
@@ -105,6 +110,7 @@ export class Spawner {
       const answer = await withDeadline(
         this.#helper.ask({
           ...command,
+          leads: command.leads ?? false,
           type: "spawn",
           id,
           stdoutPath: out.path,

@@ -3,14 +3,17 @@ import type { Spawner } from "../../spawner/spawner.ts";
 import { DiscardedFolders } from "../discarded-folders.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
+import type { CurrentEtc } from "./current-etc.ts";
+import { FIRST_PROCESS_ARGUMENTS, firstProcess } from "./first-process.ts";
 import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
-import { forbidUserNamespaces } from "./namespace-limit.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
 
 export interface BubblewrapPrograms {
   readonly bwrap: string;
   readonly nsenter: string;
+  /** Whether there is a shell whose ways are known well enough to become any command. */
+  readonly hasDash: boolean;
 }
 
 export interface BubblewrapEngineOptions {
@@ -19,6 +22,8 @@ export interface BubblewrapEngineOptions {
   /** Private folder for the sandboxes' folders. */
   readonly folder: string;
   readonly rootOf: (image: string) => ImageRoot;
+  /** Closed with the engine. */
+  readonly etc: CurrentEtc;
 }
 
 /** One long-lived bwrap per sandbox, entered with nsenter (local-engine.md, 1 and 2). */
@@ -60,13 +65,13 @@ export class BubblewrapEngine implements Engine {
 
   async close(): Promise<void> {
     const pools = [...this.#pools.values()].map((pool) => pool.close());
-    await Promise.all([...pools, this.#discarded.close()]);
+    await Promise.all([...pools, this.#discarded.close(), this.#options.etc.close()]);
   }
 
   async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<EngineSandbox> {
     const { spawner, programs } = this.#options;
     const hostname = plan.id.slice(0, 60);
-    const folderArguments = await furnishSandboxFolder(
+    const { root: ownRoot, inRoot } = await furnishSandboxFolder(
       folder,
       plan,
       hostname,
@@ -88,18 +93,19 @@ export class BubblewrapEngine implements Engine {
           "ALL",
           "--clearenv",
         ],
-        ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--tmpfs", "/run"],
+        ...ownRoot,
+        ...["--proc", "/proc", "--dev", "/dev"],
+        ...FIRST_PROCESS_ARGUMENTS,
         ...root.args,
-        ...folderArguments,
+        ...inRoot,
         ...["--chdir", plan.workingDirectory],
       ],
-      command: root.hostProgram("cat"),
+      command: firstProcess(root),
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
-    const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, nsenter: programs.nsenter });
+    const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, ...programs });
     void sandbox.ended.then(() => this.#discarded.add(folder));
     try {
-      await forbidUserNamespaces(spawner, programs.nsenter, held);
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
     } catch (error) {
       await sandbox.stop();
@@ -115,6 +121,7 @@ export class BubblewrapEngine implements Engine {
     const pool = new FolderPool(
       parent,
       root.tools.map(({ tool }) => tool.inside),
+      root.links,
     );
     this.#pools.set(root, pool);
     return pool;

@@ -1,10 +1,12 @@
 import { withDeadline } from "../../deadline.ts";
 import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
 import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
-import type { ImageRoot } from "./image-root.ts";
 import { commandLaunched, terminateCommand } from "./entered-command.ts";
-import { LaunchFailure } from "./launch-failure.ts";
+import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
+import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
+import { WAIT_SCRIPT } from "./shell-script.ts";
+import { type BecomingCommand, WaitingShell } from "./waiting-shell.ts";
 
 const STOP_SECONDS = 10;
 const LEAVE_SECONDS = 1;
@@ -22,6 +24,8 @@ export interface BubblewrapSandboxOptions {
   readonly held: HeldProcess;
   readonly spawner: Spawner;
   readonly nsenter: string;
+  /** Whether the host has the shell that waits for commands. */
+  readonly hasDash: boolean;
 }
 
 export class BubblewrapSandbox implements EngineSandbox {
@@ -29,6 +33,7 @@ export class BubblewrapSandbox implements EngineSandbox {
   readonly #options: BubblewrapSandboxOptions;
   readonly #files: SandboxFiles;
   readonly #entered = new Set<SpawnedProcess>();
+  readonly #shell: WaitingShell | undefined;
   #over = false;
   #stopping = false;
 
@@ -36,45 +41,34 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#options = options;
     this.ended = options.held.ended.then(async (end) => {
       this.#over = true;
+      this.#shell?.close();
       if (this.#stopping) await this.#allLeft();
       const reason = end.lost
         ? "the service's helper process died, and with it the sandbox"
         : `the sandbox's first process ended unexpectedly (code ${end.exitCode})`;
       return { reason };
     });
+    this.#shell = options.hasDash
+      ? new WaitingShell(() => this.#enter(this.#waiting()))
+      : undefined;
+    this.#shell?.prepare();
     this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
       this.exec(command),
     );
   }
 
   async exec(command: ExecCommand): Promise<EngineProcess> {
-    const { plan, root, held, spawner, nsenter } = this.#options;
-    const environment: Record<string, string> = { PATH: root.path, HOME: "/root", LANG: "C.UTF-8" };
-    const inside: string[] = [];
-    for (const [name, value] of Object.entries({ ...plan.environment, ...command.environment })) {
-      if (OBEYED_BY_LIBRARIES.test(name)) inside.push(`${name}=${value}`);
-      else environment[name] = value;
-    }
-    const spawned = await spawner.spawn({
-      file: nsenter,
-      args: [
-        ...["--preserve-credentials", "-t", String(held.innerPid), "-U", "-m", "-u", "-i"],
-        ...(plan.denyEgress ? ["-n"] : []),
-        ...["-p", "-C", "-w", "--"],
-        // nsenter alone has every capability of the sandbox's user namespace: it could remount a
-        // read-only bind and write to the host's files.
-        ...root.hostProgram("setpriv"),
-        ...["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"],
-        ...(inside.length > 0 ? [...root.hostProgram("env"), ...inside] : []),
-        ...command.argv,
-      ],
-      environment,
-      cwd: "/",
-      wantsInput: command.wantsInput,
-    });
-    this.#entered.add(spawned);
-    void spawned.exited.then(() => this.#entered.delete(spawned));
-    const failure = new LaunchFailure(command.argv[0] ?? "");
+    const { plan, root } = this.#options;
+    const environment = {
+      ...{ PATH: root.path, HOME: "/root", LANG: "C.UTF-8" },
+      ...plan.environment,
+      ...command.environment,
+    };
+    const { argv, wantsInput } = command;
+    const became = await this.#shell?.become({ argv, environment, wantsInput });
+    const spawned = became ?? (await this.#enter({ argv, environment, wantsInput }));
+    const leader = became === undefined ? "setpriv" : "shell";
+    const failure = new LaunchFailure(argv[0] ?? "", leader);
     spawned.stderr.filterWith(failure);
     return {
       stdin: spawned.stdin,
@@ -88,6 +82,38 @@ export class BubblewrapSandbox implements EngineSandbox {
     };
   }
 
+  /** Starts a process in the sandbox, without any capability. */
+  async #enter({ argv, environment, wantsInput }: BecomingCommand): Promise<SpawnedProcess> {
+    const { plan, root, held, spawner, nsenter } = this.#options;
+    const inside: string[] = [];
+    const outside: Record<string, string> = {};
+    for (const [name, value] of Object.entries(environment)) {
+      if (OBEYED_BY_LIBRARIES.test(name)) inside.push(`${name}=${value}`);
+      else outside[name] = value;
+    }
+    const spawned = await spawner.spawn({
+      file: nsenter,
+      args: [
+        ...["--preserve-credentials", "-t", String(held.innerPid), "-U", "-m", "-u", "-i"],
+        ...(plan.denyEgress ? ["-n"] : []),
+        ...["-p", "-C", "-w", "--"],
+        // nsenter alone has every capability of the sandbox's user namespace: it could remount a
+        // read-only bind and write to the host's files.
+        ...root.hostProgram("setpriv"),
+        ...["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"],
+        ...(inside.length > 0 ? [...root.hostProgram("env"), ...inside] : []),
+        ...argv,
+      ],
+      environment: outside,
+      cwd: "/",
+      wantsInput,
+      leads: true,
+    });
+    this.#entered.add(spawned);
+    void spawned.exited.then(() => this.#entered.delete(spawned));
+    return spawned;
+  }
+
   readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
     return this.#files.read(this.#absolute(path), maxSizeBytes);
   }
@@ -98,6 +124,7 @@ export class BubblewrapSandbox implements EngineSandbox {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#shell?.close();
     if (!this.#over) this.#options.held.kill();
     await withDeadline(
       this.ended,
@@ -107,6 +134,14 @@ export class BubblewrapSandbox implements EngineSandbox {
           `sandbox ${this.#options.plan.id} did not end within ${STOP_SECONDS} s of SIGKILL`,
         ),
     );
+  }
+
+  #waiting(): BecomingCommand {
+    return {
+      argv: [...this.#options.root.hostProgram("dash"), "-c", WAIT_SCRIPT, SHELL_NAME],
+      environment: { PATH: SYSTEM_PATH },
+      wantsInput: true,
+    };
   }
 
   /** What led commands in is outside of the sandbox, and sees a moment later that they are dead. */

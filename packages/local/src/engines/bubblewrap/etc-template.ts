@@ -1,5 +1,13 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,6 +20,20 @@ export interface EtcTemplate {
   readonly folder: string;
   /** Names of folders in it that are empty there, and are bound from the host's /etc, read-only. */
   readonly bound: readonly string[];
+  /** Its `hosts` and `hostname` are links to files of {@link OWN_FILES_FOLDER}. */
+  readonly linksOwnFiles: boolean;
+  /** What it was completed from, which is quicker to copy. */
+  readonly base?: EtcTemplate;
+}
+
+/** Where sandboxes have what of their /etc is their own, unless the whole is. */
+export const OWN_FILES_FOLDER = "/run/sandbox";
+
+export const OWN_FILES = ["hosts", "hostname"] as const;
+
+/** An image's own /etc, as it is. */
+export function foreignEtc(folder: string): EtcTemplate {
+  return { folder, bound: [], linksOwnFiles: false };
 }
 
 /** Of the host's /etc, what programs need to start and nothing that says who the host is. */
@@ -36,9 +58,6 @@ const WRITTEN: Readonly<Record<string, string>> = {
     "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
   group: "root:x:0:\nnogroup:x:65534:\n",
   "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-  // Mount points for each sandbox's own.
-  hosts: "",
-  hostname: "",
 };
 
 /** Makes the read-only /etc that all sandboxes of a service share. The host's is never bound whole. */
@@ -48,11 +67,22 @@ export function makeEtcTemplate(folder: string): EtcTemplate {
     mkdirSync(join(folder, name), { mode: 0o755, recursive: true });
   for (const name of COPIED) copy(name, folder);
   for (const [name, text] of Object.entries(WRITTEN)) writeFileSync(join(folder, name), text);
-  return { folder, bound };
+  for (const name of OWN_FILES) symlinkSync(`..${OWN_FILES_FOLDER}/${name}`, join(folder, name));
+  return { folder, bound, linksOwnFiles: true };
+}
+
+/**
+ * The same, with a folder of its own for what was bound: each mount makes every start a little
+ * later. For when the service has time; throws when it does not work out.
+ */
+export async function completeEtc(etc: EtcTemplate, folder: string): Promise<EtcTemplate> {
+  await copyEtc(etc, folder);
+  return { ...etc, folder, bound: [], base: etc };
 }
 
 /** A whole /etc of a sandbox's own, in which everything can be changed. */
-export async function copyEtc({ folder, bound }: EtcTemplate, target: string): Promise<void> {
+export async function copyEtc(etc: EtcTemplate, target: string): Promise<void> {
+  const { folder, bound } = etc.base ?? etc;
   await cp(folder, target, { recursive: true, verbatimSymlinks: true });
   if (bound.length === 0) return;
   // Links within stay links. It fails for single files that are not for this account, and copies

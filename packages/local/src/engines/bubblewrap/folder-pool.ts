@@ -1,17 +1,19 @@
-import { chmodSync, mkdirSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Beyond a few, a burst of creates is held up by more than its folders. */
 const SPARES = 4;
 
-/** Private folders of every sandbox, and what they are called inside. */
-export const PRIVATE_FOLDERS = {
-  var: "/var",
-  home: "/root",
-  tmp: "/tmp",
-  workspace: "/workspace",
-} as const;
+/** Of a sandbox's folder, what it sees as `/`: all of it its own. */
+export const ROOT_FOLDER = "root";
+
+/** In every sandbox's root. Some are only there to be mounted over. */
+const FOLDERS = [
+  ...["usr", "etc", "proc", "dev", "opt", "root", "run/sandbox", "tmp", "var/tmp", "workspace"],
+];
+
+const SHARED = [join(ROOT_FOLDER, "tmp"), join(ROOT_FOLDER, "var/tmp")];
 
 /**
  * Sandboxes' empty folders, made ahead: a dozen entries on a disk take milliseconds, a third of
@@ -20,24 +22,24 @@ export const PRIVATE_FOLDERS = {
 export class FolderPool {
   readonly #parent: string;
   readonly #folders: readonly string[];
+  readonly #links: readonly (readonly [string, string])[];
   readonly #spare: string[] = [];
   #made = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
 
-  /** `places` are made in each, with their parents: absolute paths inside of mount points. */
-  constructor(parent: string, places: readonly string[]) {
+  /**
+   * `places` are made in each, with their parents: absolute paths inside of mount points. `links` are
+   * names in the root, and where they lead.
+   */
+  constructor(
+    parent: string,
+    places: readonly string[],
+    links: Readonly<Record<string, string>> = {},
+  ) {
     this.#parent = parent;
-    this.#folders = [
-      ...Object.keys(PRIVATE_FOLDERS),
-      "var/tmp",
-      ...places.flatMap((place) => {
-        const found = Object.entries(PRIVATE_FOLDERS).find(([, inside]) =>
-          place.startsWith(`${inside}/`),
-        );
-        return found === undefined ? [] : [join(found[0], place.slice(found[1].length))];
-      }),
-    ];
+    this.#folders = [...FOLDERS, ...places].map((place) => join(ROOT_FOLDER, place));
+    this.#links = Object.entries(links);
     mkdirSync(parent, { recursive: true, mode: 0o700 });
   }
 
@@ -59,7 +61,8 @@ export class FolderPool {
     mkdirSync(folder, { mode: 0o700 });
     for (const name of this.#folders)
       mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
-    for (const shared of ["tmp", "var/tmp"]) chmodSync(join(folder, shared), 0o1777);
+    for (const shared of SHARED) chmodSync(join(folder, shared), 0o1777);
+    for (const [name, target] of this.#links) symlinkSync(target, join(folder, ROOT_FOLDER, name));
     return folder;
   }
 
@@ -70,7 +73,9 @@ export class FolderPool {
         await mkdir(folder, { mode: 0o700 });
         for (const name of this.#folders)
           await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
-        for (const shared of ["tmp", "var/tmp"]) await chmod(join(folder, shared), 0o1777);
+        for (const shared of SHARED) await chmod(join(folder, shared), 0o1777);
+        for (const [name, target] of this.#links)
+          await symlink(target, join(folder, ROOT_FOLDER, name));
         this.#spare.push(folder);
       }
     } catch {

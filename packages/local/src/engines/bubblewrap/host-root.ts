@@ -4,19 +4,32 @@ import { join } from "node:path";
 const TOP_LEVEL = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] as const;
 
 /**
- * Arguments that show the host's own programs. All are mounts, also where the host has links into
- * /usr: setpriv is loaded through these names while it still has every capability of the sandbox,
- * and a link in `/` could be renamed by the sandbox, to lead to a library of its own. A mount point
- * cannot (EBUSY), as long as the sandbox can make no mount namespace (see namespace-limit.ts).
+ * Where the host's top-level names lead, `{ bin: "usr/bin", … }`; undefined where one of them is no
+ * link into /usr.
  */
-export function hostRootArguments(): readonly string[] {
-  const args = ["--ro-bind", "/usr", "/usr"];
+export function hostLinks(): Readonly<Record<string, string>> | undefined {
+  const links: Record<string, string> = {};
   for (const name of TOP_LEVEL) {
-    const path = `/${name}`;
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;
-    args.push("--ro-bind", realpathSync(path), path);
+    const stat = lstatSync(`/${name}`, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    const real = realpathSync(`/${name}`);
+    if (!stat.isSymbolicLink() || !real.startsWith("/usr/")) return undefined;
+    links[name] = real.slice(1);
   }
-  return args;
+  return links;
+}
+
+/**
+ * Arguments that mount the host's top-level folders: for a host where they are no links, or whose
+ * programs do not all load from one folder. setpriv is loaded through these names while it still has
+ * every capability of the sandbox, and a link in `/` could be renamed by the sandbox, to lead to a
+ * library of its own. A mount point cannot (EBUSY), as long as the sandbox can make no mount
+ * namespace (see first-process.ts).
+ */
+export function hostFolderArguments(): readonly string[] {
+  return TOP_LEVEL.filter(
+    (name) => lstatSync(`/${name}`, { throwIfNoEntry: false }) !== undefined,
+  ).flatMap((name) => ["--ro-bind", realpathSync(`/${name}`), `/${name}`]);
 }
 
 /**

@@ -1,13 +1,17 @@
-import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { HostTool } from "../host-tools.ts";
-import type { EtcTemplate } from "./etc-template.ts";
-import { hostRootArguments, imageRootArguments } from "./host-root.ts";
+import type { CurrentEtc } from "./current-etc.ts";
+import { type EtcTemplate, foreignEtc } from "./etc-template.ts";
+import { programsByLoader } from "./host-loader.ts";
+import { hostFolderArguments, hostLinks, imageRootArguments } from "./host-root.ts";
 
 /** What sandboxes of one image are made of. */
 export interface ImageRoot {
   /** Arguments of bwrap for everything but the sandbox's own folders. */
   readonly args: readonly string[];
+  /** Links in the sandbox's root, and where they lead. */
+  readonly links: Readonly<Record<string, string>>;
   readonly path: string;
   /** Words before a program of the host that runs inside, such as setpriv. */
   readonly hostProgram: (name: string) => readonly string[];
@@ -33,20 +37,18 @@ const OWN = new Set([
 /** Where sandboxes of a mapped image see the host's /usr: a mount point of its own (host-root.ts). */
 const HOST_USR = "/.host";
 
-const LOADERS = [
-  "/lib64/ld-linux-x86-64.so.2",
-  "/lib/ld-linux-aarch64.so.1",
-  "/lib/ld-musl-x86_64.so.1",
-  "/lib/ld-musl-aarch64.so.1",
-];
-
 /** The host's own programs: what an image without a root directory runs on. */
-export function hostImageRoot(etcTemplate: EtcTemplate, tools: readonly ToolBind[]): ImageRoot {
+export function hostImageRoot(etc: CurrentEtc, tools: readonly ToolBind[]): ImageRoot {
+  const links = hostLinks();
+  const byLoader = links && programsByLoader("/usr");
   return {
-    args: hostRootArguments(),
+    args: ["--ro-bind", "/usr", "/usr", ...(byLoader === undefined ? hostFolderArguments() : [])],
+    links: byLoader === undefined ? {} : (links ?? {}),
     path: [...tools.map(({ tool }) => join(tool.inside, "bin")), SYSTEM_PATH].join(":"),
-    hostProgram: (name) => [`/usr/bin/${name}`],
-    etc: etcTemplate,
+    hostProgram: byLoader ?? ((name) => [`/usr/bin/${name}`]),
+    get etc() {
+      return etc.current;
+    },
     tools,
   };
 }
@@ -56,36 +58,28 @@ export function hostImageRoot(etcTemplate: EtcTemplate, tools: readonly ToolBind
  * the host's, with the host's loader and libraries: it has capabilities that no file of an image
  * may get, and busybox images have no setpriv.
  *
- * Throws when this host's loader is not found below /usr.
+ * Throws when this host's programs cannot be run by a loader below /usr.
  */
 export function mappedImageRoot(root: string, etcTemplate: EtcTemplate): ImageRoot {
   const extra = readdirSync(root).filter((name) => !OWN.has(name));
   const own = join(root, "etc");
-  const etc = existsSync(own) ? { folder: own, bound: [] } : etcTemplate;
+  const etc = existsSync(own) ? foreignEtc(own) : etcTemplate;
+  const hostProgram = programsByLoader(HOST_USR);
+  if (hostProgram === undefined) {
+    throw new Error(
+      `the image ${root} cannot be used: this host's loader, or what its programs load, is not below /usr`,
+    );
+  }
   return {
     args: [
       ...imageRootArguments(root),
       ...extra.flatMap((name) => ["--ro-bind-try", join(root, name), `/${name}`]),
       ...["--ro-bind", "/usr", HOST_USR],
     ],
+    links: {},
     path: SYSTEM_PATH,
-    hostProgram: programOfHostUsr(root),
+    hostProgram,
     etc,
     tools: [],
   };
-}
-
-function programOfHostUsr(root: string): ImageRoot["hostProgram"] {
-  const loader = LOADERS.filter((path) => existsSync(path))
-    .map((path) => realpathSync(path))
-    .find((path) => path.startsWith("/usr/"));
-  if (loader === undefined)
-    throw new Error(`the image ${root} cannot be used: this host's loader is not below /usr`);
-  const inside = (path: string): string => `${HOST_USR}${path.slice("/usr".length)}`;
-  const options = [
-    // Of the image's /etc/ld.so.cache nothing may be believed. musl has none, and no such option.
-    ...(basename(loader).startsWith("ld-linux") ? ["--inhibit-cache"] : []),
-    ...["--library-path", dirname(inside(loader))],
-  ];
-  return (name) => [inside(loader), ...options, inside(`/usr/bin/${name}`)];
 }

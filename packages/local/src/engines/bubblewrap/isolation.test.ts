@@ -68,7 +68,10 @@ describe("a bubblewrap sandbox", () => {
     ).toEqual([]);
     expect((await inside(`cat ${hostFolder}/secret`)).exitCode).not.toBe(0);
     expect((await inside("ls -A /tmp /run /workspace")).stdout).toBe(
-      "/run:\n\n/tmp:\n\n/workspace:\n",
+      "/run:\nsandbox\n\n/tmp:\n\n/workspace:\n",
+    );
+    expect((await inside("ls /run/sandbox && cat /etc/hostname")).stdout).toBe(
+      `hostname\nhosts\n${sandboxId}\n`,
     );
     expect((await inside("cat /etc/shadow")).exitCode).not.toBe(0);
     expect((await inside("cat /etc/passwd")).stdout).toMatch(/^root:.*\nnobody:.*\n$/);

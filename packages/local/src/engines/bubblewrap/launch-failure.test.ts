@@ -30,3 +30,16 @@ test("lets the words of a command that ran pass at once and as they are", () => 
   // A prompt must not wait for the rest of a message that never comes.
   expect(new LaunchFailure("nope").push(Buffer.from("set")).toString()).toBe("set");
 });
+
+test("says of a shell's refusal what execvp would have said", () => {
+  for (const [said, heard] of [
+    ["not found", "No such file or directory"],
+    ["Permission denied", "Permission denied"],
+  ]) {
+    const filter = new LaunchFailure("nope", "shell");
+    expect(passed(filter, ["tidybox-shell: 1: ", "exec: ", `nope: ${said}`, "\n"]).join("")).toBe(
+      `nope: ${heard}\n`,
+    );
+    expect(filter.reason).toBe(`nope: ${heard}`);
+  }
+});

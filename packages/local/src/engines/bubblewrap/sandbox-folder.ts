@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PlannedMount, SandboxPlan } from "../engine.ts";
-import { copyEtc, type EtcTemplate } from "./etc-template.ts";
+import { copyEtc, type EtcTemplate, OWN_FILES, OWN_FILES_FOLDER } from "./etc-template.ts";
+import { ROOT_FOLDER } from "./folder-pool.ts";
 import { hasPreloadList, keptLoaderFiles } from "./loader-files.ts";
-import { PRIVATE_FOLDERS } from "./folder-pool.ts";
 import type { ToolBind } from "./image-root.ts";
 
 interface Bind {
@@ -35,6 +35,12 @@ export function isAtOrBelow(path: string, place: string): boolean {
   return path === place || path.startsWith(place === "/" ? "/" : `${place}/`);
 }
 
+export interface FolderArguments {
+  /** Must come first: everything else is mounted in it. */
+  readonly root: readonly string[];
+  readonly inRoot: readonly string[];
+}
+
 /**
  * Completes a sandbox's fresh folder (of a FolderPool) and returns the arguments that show it
  * inside. No sandbox process has seen it yet, so nothing in it can be a trap.
@@ -45,12 +51,9 @@ export async function furnishSandboxFolder(
   hostname: string,
   etc: EtcTemplate,
   tools: readonly ToolBind[],
-): Promise<readonly string[]> {
-  const binds: Bind[] = Object.entries(PRIVATE_FOLDERS).map(([name, inside]) => ({
-    inside,
-    host: join(folder, name),
-    readOnly: false,
-  }));
+): Promise<FolderArguments> {
+  const root: Bind = { inside: "/", host: join(folder, ROOT_FOLDER), readOnly: false };
+  const binds = [root];
   const volumes = plan.mounts.toSorted((a, b) => a.path.length - b.path.length);
   for (const mount of volumes) {
     makePlace(binds, mount.path);
@@ -59,34 +62,17 @@ export async function furnishSandboxFolder(
     mkdirSync(host, { recursive: true, mode: 0o755 });
     binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
   }
-  if (plan.workingDirectory !== PRIVATE_FOLDERS.workspace) makePlace(binds, plan.workingDirectory);
+  if (plan.workingDirectory !== "/workspace") makePlace(binds, plan.workingDirectory);
   // Under a volume the place that the pool made is covered.
   if (volumes.length > 0) for (const { tool } of tools) makePlace(binds, tool.inside);
-  const standard = binds.slice(0, Object.keys(PRIVATE_FOLDERS).length);
-  return [
-    ...(await etcArguments(folder, plan, hostname, etc)),
-    ...standard.flatMap(bindArguments),
-    ...tools.flatMap(({ tool, source }) => [
-      ...parentArguments(binds, tool.inside),
-      "--ro-bind",
-      source,
-      tool.inside,
-    ]),
-    ...volumes.flatMap((mount) => [
-      ...parentArguments(binds, mount.path),
-      ...mountArguments(mount, binds),
-    ]),
-    ...(hostPlace(binds, plan.workingDirectory) === undefined &&
-    !isReadOnlyPlace(plan.workingDirectory)
-      ? [
-          ...parentArguments(binds, plan.workingDirectory),
-          "--perms",
-          "0755",
-          "--dir",
-          plan.workingDirectory,
-        ]
-      : []),
-  ];
+  return {
+    root: bindArguments(root),
+    inRoot: [
+      ...(await etcArguments(folder, plan, hostname, etc)),
+      ...tools.flatMap(({ tool, source }) => ["--ro-bind", source, tool.inside]),
+      ...volumes.flatMap((mount) => mountArguments(mount, binds)),
+    ],
+  };
 }
 
 async function etcArguments(
@@ -102,16 +88,19 @@ async function etcArguments(
   if (own) await copyEtc(etc, source);
   const args = [own ? "--bind" : "--ro-bind", source, "/etc"];
   if (own) args.push(...keptLoaderFiles(source));
+  if (!own) for (const name of etc.bound) args.push("--ro-bind", `/etc/${name}`, `/etc/${name}`);
   const texts = {
     hosts: `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t${hostname}\n`,
     hostname: `${hostname}\n`,
   };
-  if (!own) for (const name of etc.bound) args.push("--ro-bind", `/etc/${name}`, `/etc/${name}`);
-  for (const [name, text] of Object.entries(texts)) {
-    // Only over an existing file: nothing can be made in a read-only folder.
-    if (!existsSync(join(source, name))) continue;
-    writeFileSync(join(folder, name), text);
-    args.push("--bind", join(folder, name), `/etc/${name}`);
+  for (const name of OWN_FILES) {
+    if (etc.linksOwnFiles) {
+      writeFileSync(join(folder, ROOT_FOLDER, OWN_FILES_FOLDER, name), texts[name]);
+    } else if (existsSync(join(source, name))) {
+      // Only over an existing file: nothing can be made in a read-only folder.
+      writeFileSync(join(folder, name), texts[name]);
+      args.push("--bind", join(folder, name), `/etc/${name}`);
+    }
   }
   return args;
 }
@@ -125,14 +114,6 @@ function mountArguments(mount: PlannedMount, binds: readonly Bind[]): readonly s
 
 function bindArguments({ inside, host, readOnly }: Bind): readonly string[] {
   return [readOnly ? "--ro-bind" : "--bind", host, inside];
-}
-
-/** Folders above a path that nobody else makes; bwrap would give them mode 0700. */
-function parentArguments(binds: readonly Bind[], path: string): readonly string[] {
-  if (hostPlace(binds, path) !== undefined) return [];
-  const parts = path.split("/").slice(1, -1);
-  const parents = parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`);
-  return parents.flatMap((parent) => ["--perms", "0755", "--dir", parent]);
 }
 
 /** The folder on the host that `path` is, if it lies below one of the sandbox's own. */

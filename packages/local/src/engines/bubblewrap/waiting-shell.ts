@@ -1,0 +1,130 @@
+import { withDeadline } from "../../deadline.ts";
+import type { SpawnedProcess } from "../../spawner/spawner.ts";
+import { becomeCommand } from "./shell-script.ts";
+
+/** Without a sign of life for so long it is given up: something stopped it, or tampered with it. */
+const TAKE_SECONDS = 5;
+
+/** What a shell that nobody uses may cost: a process, and three descriptors of the service. */
+const IDLE_SECONDS = 30;
+
+/** After SIGKILL, until its end and all that it said is here. */
+const END_SECONDS = 5;
+
+export interface BecomingCommand {
+  readonly argv: readonly string[];
+  /** All of it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly wantsInput: boolean;
+}
+
+/**
+ * A shell that has entered a sandbox ahead of need, without capabilities, and waits for the command
+ * that it becomes. To enter is most of what a short command costs. There is one for each sandbox that
+ * is in use; without one, a command enters by itself.
+ */
+export class WaitingShell {
+  readonly #start: () => Promise<SpawnedProcess>;
+  #waiting: Promise<SpawnedProcess | undefined> | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /** `start` starts one, with a socket as standard input. */
+  constructor(start: () => Promise<SpawnedProcess>) {
+    this.#start = start;
+  }
+
+  /** Gets one ready, unless there is one. Never throws: it can be done without. */
+  prepare(): void {
+    if (this.#closed || this.#waiting !== undefined) return;
+    const waiting = this.#start().catch(() => undefined);
+    this.#waiting = waiting;
+    void waiting.then((shell) => {
+      if (shell === undefined) this.#forget(waiting);
+      void shell?.exited.then(() => this.#forget(waiting));
+    });
+    this.#idle = setTimeout(() => {
+      this.#forget(waiting);
+      void waiting.then((shell) => shell && discard(shell));
+    }, IDLE_SECONDS * 1000).unref();
+  }
+
+  /** The process that is now the command; undefined, and nothing was run, where there is none. */
+  async become({
+    argv,
+    environment,
+    wantsInput,
+  }: BecomingCommand): Promise<SpawnedProcess | undefined> {
+    const script = becomeCommand(argv, environment, wantsInput);
+    const waiting = this.#waiting;
+    if (waiting === undefined) {
+      this.prepare();
+      return undefined;
+    }
+    if (script === undefined) return undefined;
+    this.#forget(waiting);
+    const shell = await waiting;
+    if (shell?.stdin === undefined) return undefined;
+    const taken = await hasTaken(shell, script);
+    this.prepare();
+    if (!taken) {
+      shell.signal("SIGKILL");
+      discard(shell);
+      return undefined;
+    }
+    if (wantsInput) return shell;
+    shell.stdin.destroy();
+    return { ...shell, stdin: undefined };
+  }
+
+  /** No more of them. The one that waits ends with its sandbox. */
+  close(): void {
+    this.#closed = true;
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#forget(waiting);
+    void waiting.then((shell) => shell && discard(shell));
+  }
+
+  #forget(waiting: Promise<SpawnedProcess | undefined>): void {
+    if (this.#waiting !== waiting) return;
+    this.#waiting = undefined;
+    clearTimeout(this.#idle);
+  }
+}
+
+/**
+ * Hands the script over. The shell answers before it becomes the command: when it died without an
+ * answer, nothing was run, and the command can be run in another way.
+ */
+async function hasTaken(
+  { stdin, exited, signal }: SpawnedProcess,
+  script: string,
+): Promise<boolean> {
+  if (stdin === undefined) return false;
+  const answered = new Promise<boolean>((resolve) => {
+    const settle = (taken: boolean): void => {
+      stdin.off("data", onData).off("close", onClose).off("end", onClose).pause();
+      resolve(taken);
+    };
+    const onData = (): void => settle(true);
+    const onClose = (): void => settle(false);
+    stdin.on("data", onData).once("close", onClose).once("end", onClose).resume();
+  });
+  stdin.write(script);
+  try {
+    return await withDeadline(answered, TAKE_SECONDS, () => new Error("late"));
+  } catch {
+    signal("SIGKILL");
+    await withDeadline(exited, END_SECONDS, () => new Error("late")).catch(() => {});
+    // It may have answered at the last moment: then the command was run, and was killed.
+    return await withDeadline(answered, END_SECONDS, () => new Error("late")).catch(() => true);
+  }
+}
+
+/** At the end of its input it ends by itself. */
+function discard(shell: SpawnedProcess): void {
+  shell.stdin?.destroy();
+  shell.stdout.close();
+  shell.stderr.close();
+}
