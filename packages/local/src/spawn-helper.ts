@@ -7,11 +7,12 @@
  * sandbox goes with it.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { closeSync, constants, openSync, readFileSync, unlink } from "node:fs";
+import { closeSync, constants, openSync, unlink } from "node:fs";
 import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
+import { kill, killLed, wakeLeader } from "./spawner/leader.ts";
 import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
 
 type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
@@ -21,6 +22,7 @@ const STDERR_TAIL_BYTES = 4096;
 const MOUNT_MILLISECONDS = 5000;
 const LAST_WORDS_MILLISECONDS = 200;
 const WORK_MILLISECONDS = 60_000;
+const LEADER_LOOK_MILLISECONDS = 500;
 
 /**
  * The service holds the read end already. Were it gone, a blocking open would wait for ever and
@@ -32,6 +34,7 @@ const WRITE_END = constants.O_WRONLY | constants.O_NONBLOCK;
 closeInheritedDescriptors();
 
 let setup: HelperSetup | undefined;
+let leaderWatch: NodeJS.Timeout | undefined;
 /** Children that have not been reaped: only their pids are safe to signal. */
 const running = new Map<number, Running>();
 
@@ -195,6 +198,7 @@ function watch(
   leads = false,
 ): void {
   running.set(id, { child, target, leads });
+  if (leads) watchLeaders();
   child.once("error", (error) => {
     if (child.pid !== undefined) return;
     running.delete(id);
@@ -210,7 +214,7 @@ function signalRunning(id: number, signal: NodeJS.Signals): void {
   const known = running.get(id);
   const target = known?.target() ?? 0;
   if (known === undefined || target === 0) return;
-  if (known.leads && signal === "SIGKILL" && killLed(known.child)) {
+  if (known.leads && signal === "SIGKILL" && killLed(known.child.pid ?? 0)) {
     // What the command has started in its group, once nobody is needed any more to reap the command.
     known.child.once("exit", () => kill(target, signal));
   } else {
@@ -218,29 +222,14 @@ function signalRunning(id: number, signal: NodeJS.Signals): void {
   }
 }
 
-function kill(target: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(target, signal);
-  } catch {
-    // It ended a moment ago.
-  }
+function wakeLeaders(): void {
+  for (const { child, leads } of running.values())
+    if (leads && child.pid !== undefined) wakeLeader(child.pid);
 }
 
-/**
- * Kills what a process leads into a sandbox, and lets the leader reap it. Were the leader killed
- * too, its child would be a zombie of this machine's first process, and the kernel lets a sandbox
- * end only when none of its processes is left to reap: in a second or two at best, and never in a
- * container whose first process reaps nobody. False when it leads nobody (yet).
- */
-function killLed({ pid }: ChildProcess): boolean {
-  try {
-    const led = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
-    if (!/^\d+$/.test(led)) return false;
-    process.kill(Number(led), "SIGKILL");
-    return true;
-  } catch {
-    return false;
-  }
+function watchLeaders(): void {
+  if (leaderWatch !== undefined || process.platform !== "linux") return;
+  leaderWatch = setInterval(wakeLeaders, LEADER_LOOK_MILLISECONDS).unref();
 }
 
 /** Runs a program of the host on files of the service; the answer is whether it could. */
@@ -256,7 +245,7 @@ function work(id: number, program: string, args: readonly string[]): void {
 
 function leave(): never {
   for (const { child, target, leads } of running.values()) {
-    if (leads && killLed(child)) continue;
+    if (leads && killLed(child.pid ?? 0)) continue;
     for (const pid of [target(), child.pid ?? 0]) if (pid !== 0) kill(pid, "SIGKILL");
   }
   if (setup?.watchdogMarker !== undefined) killMarkedProcesses(setup.watchdogMarker);

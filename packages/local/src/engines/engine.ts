@@ -79,6 +79,8 @@ export interface Engine {
   readonly name: EngineName;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
+  /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */
+  reserve?(plan: SandboxPlan): SandboxPlan;
   start(plan: SandboxPlan): Promise<EngineSandbox>;
   /** Waits for the removal of what stopped sandboxes left; call after stopping them. */
   close(): Promise<void>;

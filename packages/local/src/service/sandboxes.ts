@@ -106,10 +106,12 @@ export class Sandboxes {
     if (violations.length > 0) throw invalidArgument(violations);
     const missing = unsupported(spec);
     if (missing !== undefined) throw notImplemented(missing);
-    const { id, sequence } = this.registry.next();
-    const plan = planSandbox(id, spec);
-    this.#refuse(plan);
+    const { id: freshId, sequence } = this.registry.next();
+    const fresh = planSandbox(freshId, spec);
+    this.#refuse(fresh);
     this.#refuseBeyondCapacity();
+    const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
+    const { id } = plan;
     this.#notice(plan, spec.containers[0]?.resourceRequirements !== undefined);
     const record = new SandboxRecord({
       id,

@@ -34,6 +34,7 @@ export class Helper {
   readonly #ends = new Map<number, (end: Ended | "lost") => void>();
   #failedMounts: readonly FailedMount[] = [];
   #lastId = 0;
+  #toldAt = performance.now();
   #gone: LocalServiceError | undefined;
   #closing = false;
 
@@ -109,6 +110,10 @@ export class Helper {
     return this.#failedMounts;
   }
 
+  get quietMilliseconds(): number {
+    return performance.now() - this.#toldAt;
+  }
+
   nextId(): number {
     this.#lastId += 1;
     return this.#lastId;
@@ -135,6 +140,7 @@ export class Helper {
   }
 
   tell(request: HelperRequest): void {
+    this.#toldAt = performance.now();
     // A broken channel is followed by "exit", which settles everything.
     if (this.#child.connected) this.#child.send(request, () => {});
   }

@@ -8,6 +8,7 @@ import { FIRST_PROCESS_ARGUMENTS, firstProcess } from "./first-process.ts";
 import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
+import { SpareSandboxes } from "./spare-sandboxes.ts";
 
 export interface BubblewrapPrograms {
   readonly bwrap: string;
@@ -34,8 +35,15 @@ export class BubblewrapEngine implements Engine {
   /** One for each image root: their sandboxes have different mount points. */
   readonly #pools = new Map<ImageRoot, FolderPool>();
 
+  readonly #spares: SpareSandboxes;
+
   constructor(options: BubblewrapEngineOptions) {
     this.#options = options;
+    this.#spares = new SpareSandboxes({
+      make: (plan) => this.#make(plan),
+      rootOf: options.rootOf,
+      quietMilliseconds: () => options.spawner.quietMilliseconds,
+    });
     this.#discarded = new DiscardedFolders(options.spawner);
   }
 
@@ -52,7 +60,24 @@ export class BubblewrapEngine implements Engine {
     return undefined;
   }
 
+  reserve(plan: SandboxPlan): SandboxPlan {
+    return this.#spares.reserve(plan);
+  }
+
   async start(plan: SandboxPlan): Promise<EngineSandbox> {
+    const spare = await this.#spares.take(plan.id);
+    spare?.adopt(plan);
+    const sandbox = spare ?? (await this.#make(plan));
+    try {
+      for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
+    } catch (error) {
+      await sandbox.stop();
+      throw error;
+    }
+    return sandbox;
+  }
+
+  async #make(plan: SandboxPlan): Promise<BubblewrapSandbox> {
     const root = this.#options.rootOf(plan.image);
     const folder = this.#poolOf(root).take();
     try {
@@ -64,11 +89,12 @@ export class BubblewrapEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    await this.#spares.close();
     const pools = [...this.#pools.values()].map((pool) => pool.close());
     await Promise.all([...pools, this.#discarded.close(), this.#options.etc.close()]);
   }
 
-  async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<EngineSandbox> {
+  async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<BubblewrapSandbox> {
     const { spawner, programs } = this.#options;
     const hostname = plan.id.slice(0, 60);
     const { root: ownRoot, inRoot } = await furnishSandboxFolder(
@@ -105,12 +131,6 @@ export class BubblewrapEngine implements Engine {
     });
     const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, ...programs });
     void sandbox.ended.then(() => this.#discarded.add(folder));
-    try {
-      for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
-    } catch (error) {
-      await sandbox.stop();
-      throw error;
-    }
     return sandbox;
   }
 

@@ -34,11 +34,13 @@ export class BubblewrapSandbox implements EngineSandbox {
   readonly #files: SandboxFiles;
   readonly #entered = new Set<SpawnedProcess>();
   readonly #shell: WaitingShell | undefined;
+  #plan: SandboxPlan;
   #over = false;
   #stopping = false;
 
   constructor(options: BubblewrapSandboxOptions) {
     this.#options = options;
+    this.#plan = options.plan;
     this.ended = options.held.ended.then(async (end) => {
       this.#over = true;
       this.#shell?.close();
@@ -57,11 +59,20 @@ export class BubblewrapSandbox implements EngineSandbox {
     );
   }
 
+  /** For a sandbox that was made ahead: what it is to be, before anything runs in it. */
+  adopt(plan: SandboxPlan): void {
+    this.#plan = plan;
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   async exec(command: ExecCommand): Promise<EngineProcess> {
-    const { plan, root } = this.#options;
+    const { root } = this.#options;
     const environment = {
       ...{ PATH: root.path, HOME: "/root", LANG: "C.UTF-8" },
-      ...plan.environment,
+      ...this.#plan.environment,
       ...command.environment,
     };
     const { argv, wantsInput } = command;
@@ -84,7 +95,7 @@ export class BubblewrapSandbox implements EngineSandbox {
 
   /** Starts a process in the sandbox, without any capability. */
   async #enter({ argv, environment, wantsInput }: BecomingCommand): Promise<SpawnedProcess> {
-    const { plan, root, held, spawner, nsenter } = this.#options;
+    const { root, held, spawner, nsenter } = this.#options;
     const inside: string[] = [];
     const outside: Record<string, string> = {};
     for (const [name, value] of Object.entries(environment)) {
@@ -95,7 +106,7 @@ export class BubblewrapSandbox implements EngineSandbox {
       file: nsenter,
       args: [
         ...["--preserve-credentials", "-t", String(held.innerPid), "-U", "-m", "-u", "-i"],
-        ...(plan.denyEgress ? ["-n"] : []),
+        ...(this.#plan.denyEgress ? ["-n"] : []),
         ...["-p", "-C", "-w", "--"],
         // nsenter alone has every capability of the sandbox's user namespace: it could remount a
         // read-only bind and write to the host's files.
@@ -126,13 +137,12 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#stopping = true;
     this.#shell?.close();
     if (!this.#over) this.#options.held.kill();
+    // Whoever leads in a stopped command has stopped too, and would not reap it.
+    for (const entered of this.#entered) entered.signal("SIGCONT");
     await withDeadline(
       this.ended,
       STOP_SECONDS,
-      () =>
-        new Error(
-          `sandbox ${this.#options.plan.id} did not end within ${STOP_SECONDS} s of SIGKILL`,
-        ),
+      () => new Error(`sandbox ${this.#plan.id} did not end within ${STOP_SECONDS} s of SIGKILL`),
     );
   }
 
@@ -151,6 +161,6 @@ export class BubblewrapSandbox implements EngineSandbox {
   }
 
   #absolute(path: string): string {
-    return path.startsWith("/") ? path : `${this.#options.plan.workingDirectory}/${path}`;
+    return path.startsWith("/") ? path : `${this.#plan.workingDirectory}/${path}`;
   }
 }

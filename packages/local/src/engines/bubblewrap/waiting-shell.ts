@@ -101,7 +101,8 @@ async function hasTaken(
   { stdin, exited, signal }: SpawnedProcess,
   script: string,
 ): Promise<boolean> {
-  if (stdin === undefined) return false;
+  // It has died already, and nobody will say so again.
+  if (stdin === undefined || stdin.destroyed || stdin.readableEnded) return false;
   const answered = new Promise<boolean>((resolve) => {
     const settle = (taken: boolean): void => {
       stdin.off("data", onData).off("close", onClose).off("end", onClose).pause();

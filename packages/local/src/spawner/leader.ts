@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+
+/** A signal to a process, or to a group where negative; none of our business when it has gone. */
+export function kill(target: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(target, signal);
+  } catch {
+    // It ended a moment ago.
+  }
+}
+
+/**
+ * Kills what a leader (nsenter) leads into a sandbox, and lets the leader reap it. Were the leader
+ * killed too, its child would be a zombie of this machine's first process, and the kernel lets a
+ * sandbox end only when none of its processes is left to reap: in a second or two at best, and never
+ * in a container whose first process reaps nobody. False when it leads nobody (yet).
+ */
+export function killLed(leader: number): boolean {
+  const led = ledBy(leader);
+  if (led === undefined) return false;
+  kill(led, "SIGKILL");
+  // It stopped when what it leads did, and would never reap it.
+  kill(leader, "SIGCONT");
+  return true;
+}
+
+/**
+ * nsenter stops itself when its child is stopped, and nobody tells it when that goes on or dies: a
+ * command that stopped itself once would never end, and with it neither would its sandbox. To be
+ * called now and then.
+ */
+export function wakeLeader(leader: number): void {
+  if (!isStopped(leader)) return;
+  const led = ledBy(leader);
+  if (led === undefined || !isStopped(led)) kill(leader, "SIGCONT");
+}
+
+function ledBy(leader: number): number | undefined {
+  try {
+    const led = readFileSync(`/proc/${leader}/task/${leader}/children`, "latin1").trim();
+    return /^\d+$/.test(led) ? Number(led) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isStopped(pid: number): boolean {
+  try {
+    return /\) T /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
+}
