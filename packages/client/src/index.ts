@@ -1,5 +1,7 @@
 export { Connection } from "./connection/connection.ts";
 export type { ConnectionOptions } from "./connection/connection.ts";
+export type { ApiKeyProvider } from "./connection/credentials.ts";
+export type { WandbOptions } from "./connection/credentials.ts";
 
 export { Sandbox } from "./sandbox/sandbox.ts";
 export type { CallTarget } from "./sandbox/sandbox.ts";
@@ -20,6 +22,7 @@ export type { PartialExecResult } from "./exec/result.ts";
 
 export { Session } from "./session/session.ts";
 export type { CloseOptions } from "./session/session.ts";
+export type { SessionFromIdOptions } from "./session/session.ts";
 export type { SessionListOptions } from "./session/session.ts";
 export type { SessionOptions } from "./session/session.ts";
 export { stopAll } from "./session/stop-all.ts";
@@ -46,6 +49,7 @@ export type { VolumeOptions } from "./options/storage-options.ts";
 
 export { TidyboxError } from "./errors/tidybox-error.ts";
 export type { TidyboxErrorOptions } from "./errors/tidybox-error.ts";
+export type { FieldViolation } from "./errors/tidybox-error.ts";
 export type { ErrorOptionsOf } from "./errors/tidybox-error.ts";
 export { AuthenticationError } from "./errors/request-errors.ts";
 export { ConfigurationError } from "./errors/request-errors.ts";
