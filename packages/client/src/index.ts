@@ -14,6 +14,8 @@ export type { SandboxStatus } from "./sandbox/status.ts";
 export type { ServiceStatus } from "./sandbox/status.ts";
 export type { StopOptions } from "./sandbox/stop.ts";
 export type { StopResult } from "./sandbox/stop.ts";
+export { withSandbox } from "./sandbox/with-sandbox.ts";
+export type { SandboxBody } from "./sandbox/with-sandbox.ts";
 export type { WaitOptions } from "./sandbox/wait.ts";
 
 export type { ExecOptions } from "./exec/options.ts";
@@ -25,6 +27,8 @@ export type { CloseOptions } from "./session/session.ts";
 export type { SessionFromIdOptions } from "./session/session.ts";
 export type { SessionListOptions } from "./session/session.ts";
 export type { SessionOptions } from "./session/session.ts";
+export { withSession } from "./session/with-session.ts";
+export type { SessionBody } from "./session/with-session.ts";
 export { stopAll } from "./session/stop-all.ts";
 
 export { mergeSandboxOptions } from "./options/merge.ts";
@@ -63,4 +67,5 @@ export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";
 export { CommandTimeoutError } from "./errors/command-errors.ts";
 export { CleanupError } from "./errors/cleanup-error.ts";
+export { cleanupErrorsOf } from "./errors/first-error.ts";
 export type { CleanupFailure } from "./errors/cleanup-error.ts";

@@ -14,7 +14,7 @@ import { QuotaError, TimeoutError, UnavailableError } from "../errors/request-er
 import { CommandTimeoutError } from "../errors/command-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import { isLoopback } from "./address.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, credentialsOf } from "./connection.ts";
 import { abortable, pause } from "./waiting.ts";
 
 /** Nobody listens there: on a first contact, and on this very machine at any time, that is final. */
@@ -75,7 +75,7 @@ export async function withRetries<T>(
   attempt: () => Promise<T>,
 ): Promise<T> {
   const { signal } = rules;
-  const { credentials } = connection;
+  const credentials = credentialsOf(connection);
   let attempts = 0;
   let firstFailureAt: number | undefined;
   const withKey = async (renewed = false): Promise<T> => {
@@ -100,12 +100,11 @@ export async function withRetries<T>(
       } catch (error) {
         if (signal?.aborted === true) throw signal.reason;
         if (!(error instanceof ConnectError)) throw error;
-        const { secrets } = credentials;
         throw toTidyboxError(error, {
           ...context,
           address: connection.baseUrl,
           attempts,
-          secrets,
+          secrets: credentials.secrets(),
         });
       }
     },

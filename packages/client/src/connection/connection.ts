@@ -31,6 +31,19 @@ export interface ConnectionOptions {
 
 const DEFAULT_REQUEST_TIMEOUT_SECONDS = 30;
 
+/** Registered, because this package can be there several times, and connections go across. */
+const CREDENTIALS: unique symbol = Symbol.for("@tidybox/client/credentials");
+
+/** The key of a connection, which is nobody else's business. */
+export function credentialsOf(connection: Connection): Credentials {
+  return connection[CREDENTIALS];
+}
+
+/** Of this copy of the package or another one. */
+export function isConnection(value: Connection | ConnectionOptions): value is Connection {
+  return CREDENTIALS in value;
+}
+
 /**
  * A way to one sandbox service. Connects with its first call, connects again by itself after a
  * loss, closes what is idle for two minutes, and never keeps a process alive by being idle.
@@ -85,8 +98,8 @@ export class Connection {
     return this.#client;
   }
 
-  /** @internal */
-  get credentials(): Credentials {
+  /** @internal For the other modules of this package, in whichever copy of it. */
+  get [CREDENTIALS](): Credentials {
     return this.#credentials;
   }
 

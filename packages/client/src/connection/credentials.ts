@@ -52,8 +52,8 @@ export class Credentials {
     else this.#take(wandb === false ? apiKeyFromEnvironment(baseUrl) : wandbKeyFromEnvironment());
   }
 
-  /** What must not be in an error. */
-  get secrets(): readonly string[] {
+  /** What must not be in an error. No getter: what prints an object may call those. */
+  secrets(): readonly string[] {
     return this.#secrets;
   }
 

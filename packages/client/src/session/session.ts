@@ -1,5 +1,5 @@
 import { DEFAULT_STOP_GRACE_SECONDS } from "@tidybox/protocol";
-import { Connection, type ConnectionOptions } from "../connection/connection.ts";
+import { Connection, type ConnectionOptions, isConnection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
 import { Deadline, abortable } from "../connection/waiting.ts";
 import { CleanupError, type CleanupFailure } from "../errors/cleanup-error.ts";
@@ -66,12 +66,12 @@ export class Session implements AsyncDisposable {
 
   constructor({ defaults = {}, connection }: SessionOptions = {}) {
     this.defaults = defaults;
-    this.#ownsConnection = connection !== undefined && !(connection instanceof Connection);
+    this.#ownsConnection = connection !== undefined && !isConnection(connection);
     this.connection =
-      connection instanceof Connection
-        ? connection
-        : connection === undefined
-          ? sharedConnection()
+      connection === undefined
+        ? sharedConnection()
+        : isConnection(connection)
+          ? connection
           : new Connection(connection);
   }
 
