@@ -82,11 +82,13 @@ export class ServiceTransport implements Transport {
 
   /**
    * After a call ran out of time the next ones get another connection: this one may be half open,
-   * which nobody would notice before the next ping, and every call would wait for its limit. Calls
-   * under way on it go on; idle, it closes by itself.
+   * which nobody would notice before the next ping, and every call would wait for its limit; and so
+   * may the other one. Calls under way on them go on; idle, they close by themselves.
    */
   #retire(kind: "unary" | "stream", channel: Promise<Transport>): void {
-    if (this.#channels[kind] === channel) this.#channels[kind] = undefined;
+    if (this.#channels[kind] !== channel) return;
+    this.#channels.unary = undefined;
+    this.#channels.stream = undefined;
   }
 
   #throwIfClosed(): void {

@@ -2,7 +2,6 @@ import { inspect } from "node:util";
 import { Code } from "@connectrpc/connect";
 import { State } from "@tidybox/protocol";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { credentialsOf } from "../connection/connection.ts";
 import { CleanupError } from "../errors/cleanup-error.ts";
 import { cleanupErrorsOf } from "../errors/first-error.ts";
 import { withSession } from "../session/with-session.ts";
@@ -30,7 +29,7 @@ test("answers what the body does, in every form, and stops the sandbox after it"
   expect(await withSandbox(["sleep", "60"], { connection }, async (box) => note(box))).toBe(2);
   const { baseUrl } = connection;
   vi.stubEnv("CWSANDBOX_BASE_URL", baseUrl);
-  vi.stubEnv("CWSANDBOX_API_KEY", await credentialsOf(connection).key());
+  vi.stubEnv("CWSANDBOX_API_KEY", service.apiKey);
   expect(await withSandbox(note)).toBe(3);
   expect(await withSandbox(["sleep", "60"], note)).toBe(4);
   vi.unstubAllEnvs();
