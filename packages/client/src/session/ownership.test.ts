@@ -79,6 +79,7 @@ test("one sandbox by several objects is one, and is stopped once", async () => {
   expect(await session.list({ adopt: true }).toArray()).toEqual([sandbox]);
   expect((await session.list().toArray())[0]).toBe(sandbox);
   session.adopt(await Sandbox.fromId(sandbox.id, { connection: front.connection }));
+  expect(await session.fromId(sandbox.id)).toBe(sandbox);
   await session.close(quick);
   expect(front.calls("deleteSandbox")).toBe(1);
 });
