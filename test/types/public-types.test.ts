@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { describe, expect, inject, test } from "vitest";
 import { makeProject } from "../support/bed.ts";
 
-const SOURCE = await readFile(join(import.meta.dirname, "public-types.fixture"), "utf8");
+const SOURCES = ["public-types", "client-types"] as const;
 const TSC = join(import.meta.dirname, "../../node_modules/typescript7/bin/tsc");
 
 const TSCONFIG = {
@@ -22,16 +22,20 @@ const TSCONFIG = {
 };
 
 describe.each(inject("beds"))("Vitest $version", (bed) => {
-  test("the packed types infer every fixture in every variant, and refuse what is wrong", async () => {
-    await using project = await makeProject(bed, {
-      "types.ts": SOURCE,
-      "tsconfig.json": JSON.stringify(TSCONFIG),
-    });
-    const { stdout, exitCode } = await execa(process.execPath, [TSC, "-p", "."], {
-      cwd: project.directory,
-      reject: false,
-    });
-    expect(stdout).toBe("");
-    expect(exitCode).toBe(0);
-  });
+  test.for(SOURCES)(
+    "the packed %s infer what they should, and refuse what is wrong",
+    async (name) => {
+      const source = await readFile(join(import.meta.dirname, `${name}.fixture`), "utf8");
+      await using project = await makeProject(bed, {
+        "types.ts": source,
+        "tsconfig.json": JSON.stringify(TSCONFIG),
+      });
+      const { stdout, exitCode } = await execa(process.execPath, [TSC, "-p", "."], {
+        cwd: project.directory,
+        reject: false,
+      });
+      expect(stdout).toBe("");
+      expect(exitCode).toBe(0);
+    },
+  );
 });

@@ -1,5 +1,7 @@
 export { Connection } from "./connection/connection.ts";
 export type { ConnectionOptions } from "./connection/connection.ts";
+export type { ApiKeyProvider } from "./connection/credentials.ts";
+export type { WandbOptions } from "./connection/credentials.ts";
 
 export { Sandbox } from "./sandbox/sandbox.ts";
 export type { CallTarget } from "./sandbox/sandbox.ts";
@@ -12,6 +14,8 @@ export type { SandboxStatus } from "./sandbox/status.ts";
 export type { ServiceStatus } from "./sandbox/status.ts";
 export type { StopOptions } from "./sandbox/stop.ts";
 export type { StopResult } from "./sandbox/stop.ts";
+export { withSandbox } from "./sandbox/with-sandbox.ts";
+export type { SandboxBody } from "./sandbox/with-sandbox.ts";
 export type { WaitOptions } from "./sandbox/wait.ts";
 
 export type { ExecOptions } from "./exec/options.ts";
@@ -20,8 +24,11 @@ export type { PartialExecResult } from "./exec/result.ts";
 
 export { Session } from "./session/session.ts";
 export type { CloseOptions } from "./session/session.ts";
+export type { SessionFromIdOptions } from "./session/session.ts";
 export type { SessionListOptions } from "./session/session.ts";
 export type { SessionOptions } from "./session/session.ts";
+export { withSession } from "./session/with-session.ts";
+export type { SessionBody } from "./session/with-session.ts";
 export { stopAll } from "./session/stop-all.ts";
 
 export { mergeSandboxOptions } from "./options/merge.ts";
@@ -46,6 +53,7 @@ export type { VolumeOptions } from "./options/storage-options.ts";
 
 export { TidyboxError } from "./errors/tidybox-error.ts";
 export type { TidyboxErrorOptions } from "./errors/tidybox-error.ts";
+export type { FieldViolation } from "./errors/tidybox-error.ts";
 export type { ErrorOptionsOf } from "./errors/tidybox-error.ts";
 export { AuthenticationError } from "./errors/request-errors.ts";
 export { ConfigurationError } from "./errors/request-errors.ts";
@@ -59,4 +67,5 @@ export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";
 export { CommandTimeoutError } from "./errors/command-errors.ts";
 export { CleanupError } from "./errors/cleanup-error.ts";
+export { cleanupErrorsOf } from "./errors/first-error.ts";
 export type { CleanupFailure } from "./errors/cleanup-error.ts";

@@ -2,18 +2,22 @@ import { DEFAULT_BASE_URL, EnvironmentVariable } from "@tidybox/protocol";
 import { ConfigurationError } from "../errors/request-errors.ts";
 
 /**
- * The service's origin: the option, then `CWSANDBOX_BASE_URL`, then the public service.
+ * The service's origin: the option, then `CWSANDBOX_BASE_URL`, then the public service; for W&B
+ * `WANDB_SANDBOX_BASE_URL` comes before that.
  *
  * @throws ConfigurationError for what is no `http:` or `https:` URL, or has a path: the paths of a
  * gRPC service are its own.
  */
-export function resolveBaseUrl(option: string | undefined): string {
-  const fromEnvironment = process.env[EnvironmentVariable.BASE_URL]?.trim();
+export function resolveBaseUrl(option: string | undefined, forWandb = false): string {
+  const variables = forWandb
+    ? [EnvironmentVariable.WANDB_BASE_URL, EnvironmentVariable.BASE_URL]
+    : [EnvironmentVariable.BASE_URL];
+  const variable = variables.find((name) => (process.env[name]?.trim() ?? "") !== "");
   const [source, text] =
     option !== undefined
       ? ["Option baseUrl", option.trim()]
-      : fromEnvironment !== undefined && fromEnvironment !== ""
-        ? [EnvironmentVariable.BASE_URL, fromEnvironment]
+      : variable !== undefined
+        ? [variable, process.env[variable]?.trim() ?? ""]
         : ["The default base URL", DEFAULT_BASE_URL];
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {

@@ -1,4 +1,4 @@
-import { type CallOptions, type Client, ConnectError } from "@connectrpc/connect";
+import { type CallOptions, type Client, Code, ConnectError } from "@connectrpc/connect";
 import {
   RETRY_BACKOFF_FACTOR,
   RETRY_BUDGET_SECONDS,
@@ -14,8 +14,8 @@ import { QuotaError, TimeoutError, UnavailableError } from "../errors/request-er
 import { CommandTimeoutError } from "../errors/command-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import { isLoopback } from "./address.ts";
-import type { Connection } from "./connection.ts";
-import { pause } from "./waiting.ts";
+import { type Connection, credentialsOf } from "./connection.ts";
+import { abortable, pause } from "./waiting.ts";
 
 /** Nobody listens there: on a first contact, and on this very machine at any time, that is final. */
 const FIRST_CONTACT_BUDGET_SECONDS = 2.5;
@@ -37,6 +37,8 @@ export interface CallRules {
   readonly retryQuota?: boolean | undefined;
   /** For a burst of refusals for want of quota. Default: as for all others. */
   readonly quotaBudgetSeconds?: number | undefined;
+  /** Whether the service has begun to carry it out: then a refused key is no reason to send it again. */
+  readonly begun?: (() => boolean) | undefined;
   /** Told of each failed try before it is judged. Answering false ends the tries. */
   readonly onFailure?: ((error: TidyboxError, mayHaveBeenDone: boolean) => boolean) | undefined;
 }
@@ -73,17 +75,37 @@ export async function withRetries<T>(
   attempt: () => Promise<T>,
 ): Promise<T> {
   const { signal } = rules;
+  const credentials = credentialsOf(connection);
+  let attempts = 0;
   let firstFailureAt: number | undefined;
+  const withKey = async (renewed = false): Promise<T> => {
+    // Before the limit of the try begins, and so that a failure to get a key is told as one.
+    const key = await abortable(credentials.key(), signal);
+    attempts += 1;
+    try {
+      return await attempt();
+    } catch (error) {
+      // Refused before it was looked at, so this is safe for commands too.
+      const again = !renewed && refusesKey(error) && rules.begun?.() !== true;
+      if (!again || !(await abortable(credentials.renew(key), signal))) throw error;
+      return withKey(true);
+    }
+  };
   const hinted = (error: Error) =>
     error instanceof TidyboxError ? error.retryDelaySeconds : undefined;
   return pRetry(
     async () => {
       try {
-        return await attempt();
+        return await withKey();
       } catch (error) {
         if (signal?.aborted === true) throw signal.reason;
         if (!(error instanceof ConnectError)) throw error;
-        throw toTidyboxError(error, { ...context, address: connection.baseUrl });
+        throw toTidyboxError(error, {
+          ...context,
+          address: connection.baseUrl,
+          attempts,
+          secrets: credentials.secrets(),
+        });
       }
     },
     {
@@ -100,7 +122,10 @@ export async function withRetries<T>(
         firstFailureAt ??= performance.now();
         const spentSeconds = (performance.now() - firstFailureAt) / 1000;
         const leftSeconds = budgetFor(error, connection, rules) - spentSeconds;
-        const goOn = rules.onFailure?.(error, reachOf(error.cause) === "unknown") ?? true;
+        // What fails before it is sent, such as getting a key, has no error of the transport.
+        const mayHaveBeenDone =
+          error.cause instanceof ConnectError && reachOf(error.cause) === "unknown";
+        const goOn = rules.onFailure?.(error, mayHaveBeenDone) ?? true;
         // A pause beyond the budget would only put the same answer off.
         if (!goOn || leftSeconds <= retryDelay / 1000 || !passes(error, rules)) return false;
         const hint = hinted(error);
@@ -110,6 +135,10 @@ export async function withRetries<T>(
       },
     },
   );
+}
+
+function refusesKey(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.Unauthenticated && error.isWireError;
 }
 
 function passes(error: TidyboxError, { retry, retryQuota = true }: CallRules): boolean {

@@ -3,14 +3,23 @@ import { SandboxService } from "@tidybox/protocol";
 import { ConfigurationError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import { resolveBaseUrl } from "./address.ts";
-import { resolveApiKey } from "./api-key.ts";
+import { type ApiKeyProvider, Credentials, type WandbOptions } from "./credentials.ts";
 import { ServiceTransport } from "./transport.ts";
 
 export interface ConnectionOptions {
   /** Scheme, host and port. Default: `CWSANDBOX_BASE_URL`, then `https://api.cwsandbox.com`. */
   readonly baseUrl?: string | undefined;
-  /** Default: `CWSANDBOX_API_KEY`. Without one, calls carry no credentials. */
-  readonly apiKey?: string | undefined;
+  /**
+   * Default: `CWSANDBOX_API_KEY`. Without one, calls carry no credentials. A function is asked before
+   * the first call, and again when the service refuses its key (UNAUTHENTICATED): the refused call is
+   * then made once more, with the new key.
+   */
+  readonly apiKey?: string | ApiKeyProvider | undefined;
+  /**
+   * Call as a user of Weights & Biases. The key is then option `apiKey`, `WANDB_API_KEY` or what
+   * `wandb login` has left in `~/.netrc`; `WANDB_SANDBOX_BASE_URL` is looked at too. Default false.
+   */
+  readonly wandb?: boolean | WandbOptions | undefined;
   /** Limit of one try of a control call such as a get or a delete. Default 30. */
   readonly requestTimeoutSeconds?: number | undefined;
   /**
@@ -21,6 +30,19 @@ export interface ConnectionOptions {
 }
 
 const DEFAULT_REQUEST_TIMEOUT_SECONDS = 30;
+
+/** Registered, because this package can be there several times, and connections go across. */
+const CREDENTIALS: unique symbol = Symbol.for("@tidybox/client/credentials");
+
+/** The key of a connection, which is nobody else's business. */
+export function credentialsOf(connection: Connection): Credentials {
+  return connection[CREDENTIALS];
+}
+
+/** Of this copy of the package or another one. */
+export function isConnection(value: Connection | ConnectionOptions): value is Connection {
+  return CREDENTIALS in value;
+}
 
 /**
  * A way to one sandbox service. Connects with its first call, connects again by itself after a
@@ -34,6 +56,7 @@ export class Connection {
   // Private fields all: what prints a Connection shows no key.
   readonly #transport: ServiceTransport;
   readonly #client: Client<typeof SandboxService>;
+  readonly #credentials: Credentials;
   #answered = false;
 
   /**
@@ -48,10 +71,20 @@ export class Connection {
         message: `Option requestTimeoutSeconds must be a positive number, not ${requestTimeoutSeconds}.`,
       });
     }
-    this.baseUrl = resolveBaseUrl(options.baseUrl);
+    const { apiKey, wandb = false } = options;
+    this.baseUrl = resolveBaseUrl(options.baseUrl, wandb !== false);
     this.requestTimeoutSeconds = requestTimeoutSeconds;
-    const apiKey = resolveApiKey(options.apiKey, this.baseUrl);
-    this.#transport = new ServiceTransport({ baseUrl: this.baseUrl, apiKey, unref });
+    this.#credentials = new Credentials({
+      apiKey,
+      wandb,
+      baseUrl: this.baseUrl,
+      timeoutSeconds: requestTimeoutSeconds,
+    });
+    this.#transport = new ServiceTransport({
+      baseUrl: this.baseUrl,
+      credentials: this.#credentials,
+      unref,
+    });
     this.#client = createClient(SandboxService, this.#transport);
   }
 
@@ -63,6 +96,11 @@ export class Connection {
   /** Calls of the wire, without limits, retries or errors of ours. */
   get client(): Client<typeof SandboxService> {
     return this.#client;
+  }
+
+  /** @internal For the other modules of this package, in whichever copy of it. */
+  get [CREDENTIALS](): Credentials {
+    return this.#credentials;
   }
 
   /** Whether the service has ever answered here: a first contact is given up sooner. */

@@ -1,7 +1,10 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
 import type * as ConnectNode from "@connectrpc/connect-node";
 import type { Socket } from "node:net";
-import { AUTHORIZATION_METADATA, MAX_MESSAGE_BYTES } from "@tidybox/protocol";
+import { ConnectError, Code } from "@connectrpc/connect";
+import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
+import { TimeoutError } from "../errors/request-errors.ts";
+import type { Credentials } from "./credentials.ts";
 import { openSocket } from "./socket.ts";
 
 /** gRPC servers refuse pings that come more often than this, unless told otherwise. */
@@ -12,15 +15,8 @@ const IDLE_CONNECTION_MS = 2 * 60_000;
 
 export interface TransportOptions {
   readonly baseUrl: string;
-  readonly apiKey: string | undefined;
+  readonly credentials: Credentials;
   readonly unref: boolean;
-}
-
-/** One HTTP/2 connection, opened by its first call and again whenever it was lost. */
-interface Channel {
-  readonly transport: Transport;
-  /** The one in use; those before it were lost. */
-  readonly sockets: ReadonlySet<Socket>;
 }
 
 /**
@@ -30,8 +26,13 @@ interface Channel {
  */
 export class ServiceTransport implements Transport {
   readonly #options: TransportOptions;
-  #unary: Promise<Channel> | undefined;
-  #streams: Promise<Channel> | undefined;
+  /** Each is one HTTP/2 connection, opened by its first call and again whenever it was lost. */
+  readonly #channels: Record<"unary" | "stream", Promise<Transport> | undefined> = {
+    unary: undefined,
+    stream: undefined,
+  };
+  /** Those in use. */
+  readonly #sockets = new Set<Socket>();
   #closedBecause: Error | undefined;
 
   constructor(options: TransportOptions) {
@@ -39,18 +40,27 @@ export class ServiceTransport implements Transport {
   }
 
   unary: Transport["unary"] = async (...call) => {
+    const channel = this.#open("unary");
+    const transport = await channel;
     this.#throwIfClosed();
-    this.#unary ??= openChannel(this.#options);
-    const { transport } = await this.#unary;
-    this.#throwIfClosed();
-    return transport.unary(...call);
+    try {
+      return await transport.unary(...call);
+    } catch (error) {
+      if (ranOutOfTime(error) || call[1]?.reason instanceof TimeoutError)
+        this.#retire("unary", channel);
+      throw error;
+    }
   };
 
   stream: Transport["stream"] = async (...call) => {
+    const channel = this.#open("stream");
+    const transport = await channel;
     this.#throwIfClosed();
-    this.#streams ??= openChannel(this.#options);
-    const { transport } = await this.#streams;
-    this.#throwIfClosed();
+    const [, signal] = call;
+    const onAbort = () => {
+      if (signal?.reason instanceof TimeoutError) this.#retire("stream", channel);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
     return transport.stream(...call);
   };
 
@@ -61,19 +71,35 @@ export class ServiceTransport implements Transport {
    */
   close(reason: Error): void {
     this.#closedBecause ??= reason;
-    for (const channel of [this.#unary, this.#streams]) {
-      void channel?.then(
-        ({ sockets }) => {
-          for (const socket of sockets) socket.destroy();
-        },
-        () => {},
-      );
-    }
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #open(kind: "unary" | "stream"): Promise<Transport> {
+    this.#throwIfClosed();
+    this.#channels[kind] ??= openChannel(this.#options, this.#sockets);
+    return this.#channels[kind];
+  }
+
+  /**
+   * After a call ran out of time the next ones get another connection: this one may be half open,
+   * which nobody would notice before the next ping, and every call would wait for its limit; and so
+   * may the other one. Calls under way on them go on; idle, they close by themselves.
+   */
+  #retire(kind: "unary" | "stream", channel: Promise<Transport>): void {
+    if (this.#channels[kind] !== channel) return;
+    this.#channels.unary = undefined;
+    this.#channels.stream = undefined;
   }
 
   #throwIfClosed(): void {
     if (this.#closedBecause !== undefined) throw this.#closedBecause;
   }
+}
+
+function ranOutOfTime(error: unknown): boolean {
+  return (
+    error instanceof ConnectError && error.code === Code.DeadlineExceeded && !error.isWireError
+  );
 }
 
 let connectNode: Promise<typeof ConnectNode> | undefined;
@@ -87,9 +113,11 @@ export function preloadWire(): Promise<typeof ConnectNode> {
   return connectNode;
 }
 
-async function openChannel({ baseUrl, apiKey, unref }: TransportOptions): Promise<Channel> {
+async function openChannel(
+  { baseUrl, credentials, unref }: TransportOptions,
+  sockets: Set<Socket>,
+): Promise<Transport> {
   const { Http2SessionManager, createGrpcTransport } = await preloadWire();
-  const sockets = new Set<Socket>();
   const manager = new Http2SessionManager(
     baseUrl,
     {
@@ -105,20 +133,19 @@ async function openChannel({ baseUrl, apiKey, unref }: TransportOptions): Promis
       },
     },
   );
-  const transport = createGrpcTransport({
+  return createGrpcTransport({
     baseUrl,
     sessionManager: manager,
     readMaxBytes: MAX_MESSAGE_BYTES,
     writeMaxBytes: MAX_MESSAGE_BYTES,
     acceptCompression: [],
-    interceptors: apiKey === undefined ? [] : [withApiKey(apiKey)],
+    interceptors: [withCredentials(credentials)],
   });
-  return { transport, sockets };
 }
 
-function withApiKey(apiKey: string): Interceptor {
-  return (next) => (request) => {
-    request.header.set(AUTHORIZATION_METADATA, `Bearer ${apiKey}`);
+function withCredentials(credentials: Credentials): Interceptor {
+  return (next) => async (request) => {
+    for (const [name, value] of await credentials.metadata()) request.header.set(name, value);
     return next(request);
   };
 }

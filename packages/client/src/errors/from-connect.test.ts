@@ -81,6 +81,8 @@ test("says which field the service refused", async () => {
   error.details.push({ desc: BadRequestSchema, value });
   const seen = await received(error);
   expect(seen.code).toBe("service_error");
+  expect(seen.fieldViolations).toEqual([{ field: "spec.tags", description: "too long" }]);
+  expect(seen.attempts).toBe(1);
   expect(seen.message).toContain(
     "Could not look (sandbox sb-9): refused by the test; spec.tags: too long",
   );

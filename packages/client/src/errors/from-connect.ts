@@ -18,7 +18,8 @@ import {
 } from "./request-errors.ts";
 import { isLoopback } from "../connection/address.ts";
 import { FileError, SandboxClosedError } from "./sandbox-errors.ts";
-import { TidyboxError, type TidyboxErrorOptions } from "./tidybox-error.ts";
+import { hideSecrets, withoutSecrets } from "./secrets.ts";
+import { type FieldViolation, TidyboxError, type TidyboxErrorOptions } from "./tidybox-error.ts";
 
 /** What was being done, for the message. */
 export interface CallContext {
@@ -28,6 +29,10 @@ export interface CallContext {
   readonly address: string;
   readonly sandboxId?: string | undefined;
   readonly path?: string | undefined;
+  /** Tries so far, this one included. Default 1. */
+  readonly attempts?: number | undefined;
+  /** What must not be in the error, wherever the service may have put it. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /**
@@ -36,21 +41,29 @@ export interface CallContext {
  */
 export function toTidyboxError(error: unknown, context: CallContext): TidyboxError {
   if (error instanceof TidyboxError) return error;
+  if (error instanceof ConnectError && error.cause instanceof TidyboxError) return error.cause;
+  const secrets = context.secrets ?? [];
   if (!(error instanceof ConnectError)) {
-    const text = error instanceof Error ? error.message : String(error);
+    withoutSecrets(error, secrets);
+    const text = error instanceof Error ? error.message : hideSecrets(String(error), secrets);
     return new TidyboxError({
       code: "internal_error",
       message: `Could not ${context.action}: ${text}`,
+      attempts: context.attempts ?? 1,
       cause: error,
     });
   }
-  const details = detailsOf(error);
+  const details = detailsOf(error, (text) => hideSecrets(text, secrets));
+  // After its details were read: those that hold a secret are gone then.
+  withoutSecrets(error, secrets);
   const options: Omit<TidyboxErrorOptions, "code"> = {
     message: messageOf(error, context, details.violations),
     reason: details.reason,
     metadata: details.metadata,
     retryDelaySeconds: details.retryDelaySeconds,
     sandboxId: context.sandboxId,
+    fieldViolations: details.violations,
+    attempts: context.attempts ?? 1,
     cause: error,
   };
   const byReason = details.trusted ? fromReason(details.reason, options, context) : undefined;
@@ -62,11 +75,11 @@ interface Details {
   readonly trusted: boolean;
   readonly metadata: Readonly<Record<string, string>>;
   readonly retryDelaySeconds: number | undefined;
-  readonly violations: readonly string[];
+  readonly violations: readonly FieldViolation[];
 }
 
 /** The first detail of each kind with content wins. */
-function detailsOf(error: ConnectError): Details {
+function detailsOf(error: ConnectError, clean: (text: string) => string): Details {
   const info = error.findDetails(ErrorInfoSchema).find(({ reason }) => reason !== "");
   const delay = error
     .findDetails(RetryInfoSchema)
@@ -75,23 +88,30 @@ function detailsOf(error: ConnectError): Details {
   return {
     reason: info?.reason,
     trusted: info?.domain === ERROR_DOMAIN,
-    metadata: info === undefined ? {} : { ...info.metadata },
+    metadata: Object.fromEntries(
+      Object.entries(info?.metadata ?? {}).map(([key, value]) => [key, clean(value)]),
+    ),
     retryDelaySeconds: seconds > 0 ? seconds : undefined,
     violations: error
       .findDetails(BadRequestSchema)
       .flatMap(({ fieldViolations }) => fieldViolations)
-      .map(({ field, description }) => `${field}: ${description}`),
+      .map(({ field, description }) => ({ field, description: clean(description) })),
   };
 }
 
 function messageOf(
   error: ConnectError,
   context: CallContext,
-  violations: readonly string[],
+  violations: readonly FieldViolation[],
 ): string {
-  const where = context.sandboxId === undefined ? "" : ` (sandbox ${context.sandboxId})`;
-  const said = [error.rawMessage, ...violations].filter((text) => text !== "").join("; ");
-  return `Could not ${context.action}${where}: ${said === "" ? Code[error.code] : said}`;
+  const words = violations.map(({ field, description }) => `${field}: ${description}`);
+  const said = [error.rawMessage, ...words].filter((text) => text !== "").join("; ");
+  return `Could not ${whatFailed(context)}: ${said === "" ? Code[error.code] : said}`;
+}
+
+function whatFailed({ action, sandboxId, attempts = 1 }: CallContext): string {
+  const where = sandboxId === undefined ? "" : ` (sandbox ${sandboxId})`;
+  return `${action}${where}${attempts > 1 ? ` in ${attempts} tries` : ""}`;
 }
 
 function fromReason(
@@ -140,7 +160,7 @@ function fromCode(
   if (problem !== undefined) {
     return new UnavailableError({
       ...options,
-      message: `Could not ${context.action}: the sandbox service at ${context.address} cannot be reached (${problem}).`,
+      message: `Could not ${whatFailed(context)}: the sandbox service at ${context.address} cannot be reached (${problem}).`,
       advice: adviceForAddress(context.address, isTlsProblem(error)),
     });
   }

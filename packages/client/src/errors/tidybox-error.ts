@@ -13,7 +13,18 @@ export interface TidyboxErrorOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** How long the service asks to wait before another try. */
   readonly retryDelaySeconds?: number | undefined;
+  /** Fields of the request that the service refused. */
+  readonly fieldViolations?: readonly FieldViolation[] | undefined;
+  /** Tries that were made. */
+  readonly attempts?: number | undefined;
   readonly cause?: unknown;
+}
+
+/** One field that the service refused. */
+export interface FieldViolation {
+  /** As the wire calls it, such as `sandbox.spec.tags[0]`. */
+  readonly field: string;
+  readonly description: string;
 }
 
 /** For classes whose `code` is their own. */
@@ -36,6 +47,10 @@ export class TidyboxError extends Error {
   readonly sandboxId: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly retryDelaySeconds: number | undefined;
+  /** Empty unless the service said which fields it refuses. */
+  readonly fieldViolations: readonly FieldViolation[];
+  /** Tries of the call that failed; 0 where no call did. */
+  readonly attempts: number;
   /** What to do; empty where nobody can say. Part of the message too. */
   readonly advice: string;
 
@@ -50,6 +65,8 @@ export class TidyboxError extends Error {
     this.sandboxId = options.sandboxId;
     this.metadata = options.metadata ?? {};
     this.retryDelaySeconds = options.retryDelaySeconds;
+    this.fieldViolations = options.fieldViolations ?? [];
+    this.attempts = options.attempts ?? 0;
     this.advice = advice;
     // On the prototype's side of things: no enumerable noise when a reporter prints the error.
     Object.defineProperty(this, "name", {

@@ -46,12 +46,14 @@ export async function runStream(
 ): Promise<number> {
   const { connection, id } = handle;
   const { action, path, signal } = command;
+  let begun = false;
+  const onBegin = () => (begun = true);
   try {
     return await withRetries(
       connection,
       { action, path, sandboxId: id },
-      { retry: "unsent", signal },
-      () => runOnce(handle, command, sinks),
+      { retry: "unsent", signal, begun: () => begun },
+      () => runOnce(handle, command, sinks, onBegin),
     );
   } catch (error) {
     if (signal.aborted || !handle.stopping) throw error;
@@ -63,6 +65,7 @@ async function runOnce(
   { connection, id }: SandboxHandle,
   { command, env, input, signal }: StreamedCommand,
   sinks: OutputSinks,
+  onBegin: () => void,
 ): Promise<number> {
   const ended = new AbortController();
   const request = new CommandRequest(
@@ -87,6 +90,7 @@ async function runOnce(
       const next = await responses.next();
       if (next.done === true) throw endedEarly(id);
       connection.noteAnswer();
+      onBegin();
       const { message } = next.value;
       if (message.case === "ready") {
         clearTimeout(timer);

@@ -6,7 +6,8 @@ import {
 } from "@tidybox/protocol";
 import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
-import { asError, reportLeft } from "./cleanup-report.ts";
+import type { CleanupFailure } from "../errors/cleanup-error.ts";
+import { asError } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
 
 export interface CreationOptions {
@@ -18,6 +19,15 @@ export interface CreationOptions {
   readonly startTimeoutSeconds: number;
 }
 
+/** A start that somebody gave up, while what it made is found and stopped. */
+export interface Undoing {
+  /** Empty until it is known. */
+  readonly sandboxId: string;
+  readonly tags: readonly string[];
+  /** What may be left of it; undefined when nothing is. Never rejects. */
+  readonly done: Promise<CleanupFailure | undefined>;
+}
+
 /**
  * One create under way. Nobody's signal reaches it: a create that was cut off may have been carried
  * out all the same, and nobody would know the id. Whoever gives it up lets it come to its answer,
@@ -27,13 +37,15 @@ export class Creation {
   readonly answer: Promise<SandboxRecord>;
   readonly #connection: Connection;
   readonly #spec: SandboxSpec;
+  readonly #options: CreationOptions;
   #givenUp = false;
   #mayExist = false;
 
   constructor(connection: Connection, spec: SandboxSpec, options: CreationOptions) {
     this.#connection = connection;
     this.#spec = spec;
-    this.answer = this.#send(options);
+    this.#options = options;
+    this.answer = this.#send();
     // Whoever gives up no longer listens.
     this.answer.catch(() => {});
   }
@@ -43,11 +55,8 @@ export class Creation {
     return this.#mayExist;
   }
 
-  #send({
-    requestId,
-    whenQuotaExceeded,
-    startTimeoutSeconds,
-  }: CreationOptions): Promise<SandboxRecord> {
+  #send(): Promise<SandboxRecord> {
+    const { requestId, whenQuotaExceeded, startTimeoutSeconds } = this.#options;
     const request = create(CreateSandboxRequestSchema, {
       sandbox: { spec: this.#spec },
       requestId,
@@ -68,28 +77,52 @@ export class Creation {
     );
   }
 
-  /** Stops what the create makes or has made. Never throws: what may be left is reported. */
-  async undo(): Promise<void> {
+  /** Stops what the create makes or has made. */
+  undo(): Undoing {
     this.#givenUp = true;
     const { tags } = this.#spec;
+    let known = "";
+    const undo = async (): Promise<CleanupFailure | undefined> => {
+      try {
+        ({ sandboxId: known } = await this.#find());
+      } catch (error) {
+        return this.#mayExist ? { sandboxId: "", tags, error: asError(error) } : undefined;
+      }
+      return undoSandbox(this.#connection, known, tags).done;
+    };
+    return {
+      tags,
+      done: undo(),
+      get sandboxId() {
+        return known;
+      },
+    };
+  }
+
+  /** The key finds what was made of it, also when all its answers were lost. */
+  async #find(): Promise<SandboxRecord> {
     try {
-      const { sandboxId } = await this.answer;
-      await undoSandbox(this.#connection, sandboxId, tags);
+      return await this.answer;
     } catch (error) {
-      if (this.#mayExist) reportLeft([{ sandboxId: "", tags, error: asError(error) }]);
+      if (!this.#mayExist) throw error;
+      return this.#send();
     }
   }
 }
 
-/** Stops a sandbox that nobody will use. Never throws: what may be left is reported. */
-export async function undoSandbox(
+/** Stops a sandbox that nobody will use. */
+export function undoSandbox(
   connection: Connection,
   sandboxId: string,
   tags: readonly string[],
-): Promise<void> {
-  try {
-    await deleteSandbox(connection, sandboxId, { graceSeconds: 0, missingOk: true });
-  } catch (error) {
-    reportLeft([{ sandboxId, tags, error: asError(error) }]);
-  }
+): Undoing {
+  const undo = async (): Promise<CleanupFailure | undefined> => {
+    try {
+      await deleteSandbox(connection, sandboxId, { graceSeconds: 0, missingOk: true });
+      return undefined;
+    } catch (error) {
+      return { sandboxId, tags, error: asError(error) };
+    }
+  };
+  return { sandboxId, tags, done: undo() };
 }

@@ -14,20 +14,25 @@ import type { SandboxHandle } from "./handle.ts";
 /** A fast service is ready within milliseconds; the official SDKs begin at 0.2 s. */
 const FIRST_PAUSE_SECONDS = 0.005;
 
+/** Of the looks after the first one. */
+export function* pollPauses(): Generator<number, never> {
+  for (let seconds = FIRST_PAUSE_SECONDS; ; seconds *= POLL_BACKOFF_FACTOR)
+    yield Math.min(seconds, POLL_INTERVAL_CEILING_SECONDS);
+}
+
 /** Looks at once, then less and less often, until the record is as wanted or the signal aborts. */
 export async function pollUntil(
   handle: SandboxHandle,
   wanted: (record: SandboxRecord) => boolean,
   signal: AbortSignal,
 ): Promise<SandboxRecord> {
-  let seconds = FIRST_PAUSE_SECONDS;
-  for (;;) {
+  for (const seconds of pollPauses()) {
     const record = await getSandbox(handle.connection, handle.id, signal);
     handle.see(record);
     if (wanted(record)) return record;
     await pause(seconds, signal);
-    seconds = Math.min(seconds * POLL_BACKOFF_FACTOR, POLL_INTERVAL_CEILING_SECONDS);
   }
+  throw new Error("unreachable: the pauses have no end");
 }
 
 export function recordHasEnded(record: SandboxRecord): boolean {

@@ -19,7 +19,8 @@ import { type ListOptions, Listing } from "./listing.ts";
 import { startSandbox } from "./start.ts";
 import { type SandboxState, toSandboxState } from "./state.ts";
 import { type SandboxStatus, toDate, toSandboxStatus } from "./status.ts";
-import { type StopOptions, type StopResult, stopSandbox } from "./stop.ts";
+import { SharedStop } from "./shared-stop.ts";
+import type { StopOptions, StopResult } from "./stop.ts";
 import { type WaitOptions, waitUntilEnded } from "./wait.ts";
 
 /** How to reach the service. */
@@ -45,7 +46,7 @@ export type SandboxList = Listing<Sandbox>;
 /** One sandbox of the service. Stop it, or let `await using` do it. */
 export class Sandbox implements AsyncDisposable {
   readonly #handle: SandboxHandle;
-  #stopping: Promise<StopResult> | undefined;
+  #stopping: SharedStop | undefined;
 
   /** Use {@link Sandbox.run} or {@link Sandbox.fromId}. */
   constructor(handle: SandboxHandle) {
@@ -177,10 +178,14 @@ export class Sandbox implements AsyncDisposable {
     return atCallSite(this.writeFile, () => writeFile(this.#handle, path, content));
   }
 
-  /** Looks at the sandbox now. */
-  async status(): Promise<SandboxStatus> {
+  /** Looks at the sandbox now. @throws NotFoundError when the service does not know it any more */
+  async status({
+    signal,
+  }: { readonly signal?: AbortSignal | undefined } = {}): Promise<SandboxStatus> {
     this.#handle.throwIfClosed();
-    const record = await getSandbox(this.#handle.connection, this.id, this.#handle.closedSignal);
+    const { closedSignal } = this.#handle;
+    const either = signal === undefined ? closedSignal : AbortSignal.any([signal, closedSignal]);
+    const record = await getSandbox(this.#handle.connection, this.id, either);
     this.#handle.see(record);
     return toSandboxStatus(record);
   }
@@ -197,26 +202,33 @@ export class Sandbox implements AsyncDisposable {
 
   /**
    * Stops the sandbox and waits until it has ended. Several stops, at once or one after the other,
-   * are one: the first one's options count. A stop that failed can be tried again.
+   * are one, with the grace of the first; each waits within its own `timeoutSeconds` and `signal`. A
+   * stop that failed can be tried again.
    *
    * @throws NotFoundError, unless `missingOk`; TimeoutError when it does not end in time
    */
   stop(options: StopOptions = {}): Promise<StopResult> {
-    this.#stopping ??= this.#stop(options);
-    return this.#stopping;
+    return atCallSite(this.stop, async () => {
+      options.signal?.throwIfAborted();
+      const begun = this.#stopping?.givenUp === false ? this.#stopping : this.#beginStop(options);
+      return begun.wait(options);
+    });
   }
 
-  async #stop(options: StopOptions): Promise<StopResult> {
+  #beginStop(options: StopOptions): SharedStop {
+    const stopping = new SharedStop(this.#handle, options);
+    this.#stopping = stopping;
     this.#handle.noteStop(true);
-    try {
-      const result = await stopSandbox(this.#handle, options);
-      this.#handle.noteEnd();
-      return result;
-    } catch (error) {
-      this.#stopping = undefined;
-      this.#handle.noteStop(false);
-      throw error;
-    }
+    stopping.done.then(
+      () => this.#handle.noteEnd(),
+      () => {
+        // Somebody may have begun another one meanwhile.
+        if (this.#stopping !== stopping) return;
+        this.#stopping = undefined;
+        this.#handle.noteStop(false);
+      },
+    );
+    return stopping;
   }
 
   /**

@@ -197,6 +197,26 @@ test("waits for quota, or leaves that to the caller", async () => {
   expect(calls).toBe(3);
 });
 
+test("a create that fails without saying whether it was done is found by its key, and stopped", async () => {
+  const { keys, deleted, idFor } = creates();
+  await using service = await startFaultService({
+    createSandbox: ({ requestId }) => {
+      const id = idFor(requestId);
+      if (keys.length === 1) throw refusal(Code.Internal);
+      return sandboxRecord(State.CREATING, id);
+    },
+    deleteSandbox: ({ sandboxId }) => {
+      deleted.push(sandboxId);
+      return {};
+    },
+  });
+  await expect(startSandbox(service.connection, spec, {})).rejects.toMatchObject({
+    code: "service_error",
+  });
+  expect(new Set(keys).size).toBe(1);
+  expect(deleted).toEqual(["sb-1"]);
+});
+
 test("a service that loses every answer leaves a warning that something may be there", async () => {
   const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
   await using service = await startFaultService({

@@ -6,8 +6,8 @@ import { TimeoutError } from "../errors/request-errors.ts";
 import { SandboxFailedError } from "../errors/sandbox-errors.ts";
 import type { TidyboxError } from "../errors/tidybox-error.ts";
 import { checkSeconds } from "../options/checks.ts";
-import { asError, reportLeft } from "./cleanup-report.ts";
-import { Creation, undoSandbox } from "./creation.ts";
+import { reportLeft } from "./cleanup-report.ts";
+import { Creation, type Undoing, undoSandbox } from "./creation.ts";
 import { SandboxHandle } from "./handle.ts";
 import { pollUntil } from "./poll.ts";
 import { toSandboxState } from "./state.ts";
@@ -21,6 +21,11 @@ export interface StartOptions {
   readonly requestId?: string | undefined;
   /** Told the id as soon as it is known, long before the sandbox runs. */
   readonly onAccepted?: ((sandboxId: string) => void) | undefined;
+  /**
+   * Told when the start is given up. Takes over to say what may be left of it, which is a process
+   * warning otherwise.
+   */
+  readonly onUndoing?: ((undoing: Undoing) => void) | undefined;
   /** Default `"wait"`, as long as the start may take; `"throw"` fails at once with QuotaError. */
   readonly whenQuotaExceeded?: "wait" | "throw" | undefined;
 }
@@ -56,9 +61,7 @@ export async function startSandbox(
   try {
     seen = await abortable(creation.answer, deadline.signal);
   } catch (error) {
-    if (deadline.signal.aborted) await settlesWithin(creation.undo(), UNDO_WAIT_SECONDS);
-    else if (creation.mayExist)
-      reportLeft([{ sandboxId: "", tags: spec.tags, error: asError(error) }]);
+    if (deadline.signal.aborted || creation.mayExist) await waitFor(creation.undo(), options);
     throw error;
   }
   const handle = new SandboxHandle(connection, seen.sandboxId, seen);
@@ -76,11 +79,16 @@ export async function startSandbox(
     }
     return handle;
   } catch (error) {
-    if (!(error instanceof SandboxFailedError)) {
-      await settlesWithin(undoSandbox(connection, handle.id, spec.tags), UNDO_WAIT_SECONDS);
-    }
+    if (!(error instanceof SandboxFailedError))
+      await waitFor(undoSandbox(connection, handle.id, spec.tags), options);
     throw error;
   }
+}
+
+async function waitFor(undoing: Undoing, { onUndoing }: StartOptions): Promise<void> {
+  if (onUndoing !== undefined) onUndoing(undoing);
+  else void undoing.done.then((failure) => failure !== undefined && reportLeft([failure]));
+  await settlesWithin(undoing.done, UNDO_WAIT_SECONDS);
 }
 
 /** A quick main process may be over before anybody saw it run (reference 3.1). */

@@ -122,3 +122,59 @@ test("leaving a block keeps the block's own error, and warns of what may be left
   await expect(block()).rejects.toBe(body);
   expect(String(warn.mock.calls[0]?.[0])).toMatch(/sb-1: Could not stop.*tidybox reap --run r1/s);
 });
+
+/** Takes the delete, and ends the sandbox when it is told. */
+async function slow() {
+  let ended = false;
+  let deletes = 0;
+  const service = await startFaultService({
+    deleteSandbox: () => {
+      deletes += 1;
+      return { sandbox: sandboxRecord(State.TERMINATING) };
+    },
+    getSandbox: () => sandboxRecord(ended ? State.TERMINATED : State.TERMINATING),
+  });
+  return Object.assign(service, { end: () => (ended = true), deletes: () => deletes });
+}
+
+test("each of several stops waits within its own limits, and the stop goes on for the others", async () => {
+  await using service = await slow();
+  const sandbox = attachSandbox(service.connection, "sb-1");
+  const giveUp = new AbortController();
+  const first = sandbox.stop({ signal: giveUp.signal });
+  const second = sandbox.stop({ timeoutSeconds: 0.1 });
+  const third = sandbox.stop();
+  await expect(second).rejects.toThrow(/sb-1 has not ended within 0.1 s/);
+  giveUp.abort(new Error("enough"));
+  await expect(first).rejects.toThrow("enough");
+  service.end();
+  await expect(third).resolves.toMatchObject({ state: "terminated" });
+  expect(service.deletes()).toBe(1);
+});
+
+test("a stop that all have given up can be tried again", async () => {
+  await using service = await slow();
+  const sandbox = attachSandbox(service.connection, "sb-1");
+  await expect(sandbox.stop({ timeoutSeconds: 0.05 })).rejects.toThrow(TimeoutError);
+  service.end();
+  await expect(sandbox.stop()).resolves.toMatchObject({ state: "terminated" });
+  expect(service.deletes()).toBe(2);
+  const aborted = AbortSignal.abort(new Error("before it began"));
+  await expect(attachSandbox(service.connection, "sb-2").stop({ signal: aborted })).rejects.toThrow(
+    "before it began",
+  );
+  expect(service.deletes()).toBe(2);
+});
+
+test("whoever joins says by himself whether a missing sandbox is an error", async () => {
+  await using service = await startFaultService({
+    deleteSandbox: () => {
+      throw notFound();
+    },
+  });
+  const sandbox = attachSandbox(service.connection, "sb-1");
+  const first = sandbox.stop();
+  const second = sandbox.stop({ missingOk: true });
+  await expect(first).rejects.toThrow(NotFoundError);
+  await expect(second).resolves.toMatchObject({ missing: true });
+});

@@ -1,5 +1,4 @@
 import { DEFAULT_STOP_GRACE_SECONDS } from "@tidybox/protocol";
-import { Deadline } from "../connection/waiting.ts";
 import { NotFoundError, TimeoutError } from "../errors/request-errors.ts";
 import { checkSeconds } from "../options/checks.ts";
 import { deleteSandbox } from "./delete.ts";
@@ -30,25 +29,37 @@ export interface StopResult {
 
 const STOP_MARGIN_SECONDS = 60;
 
+export interface StopLimits {
+  readonly graceSeconds: number;
+  readonly timeoutSeconds: number;
+}
+
+/** @throws ConfigurationError */
+export function stopLimits(options: StopOptions): StopLimits {
+  const { gracefulShutdownSeconds: graceSeconds = DEFAULT_STOP_GRACE_SECONDS } = options;
+  const { timeoutSeconds = graceSeconds + STOP_MARGIN_SECONDS } = options;
+  checkSeconds(graceSeconds, "gracefulShutdownSeconds");
+  checkSeconds(timeoutSeconds, "timeoutSeconds");
+  return { graceSeconds, timeoutSeconds };
+}
+
 /**
  * Stops and waits until it has ended: until then it counts against the quota.
  *
  * @throws NotFoundError, unless `missingOk`
- * @throws TimeoutError when it is still there at the end of `timeoutSeconds`
+ * @throws the signal's reason
  */
 export async function stopSandbox(
   handle: SandboxHandle,
-  options: StopOptions,
+  {
+    graceSeconds,
+    missingOk,
+    signal,
+  }: Pick<StopLimits, "graceSeconds"> & {
+    readonly missingOk: boolean;
+    readonly signal: AbortSignal;
+  },
 ): Promise<StopResult> {
-  const { gracefulShutdownSeconds: graceSeconds = DEFAULT_STOP_GRACE_SECONDS, missingOk = false } =
-    options;
-  const { timeoutSeconds = graceSeconds + STOP_MARGIN_SECONDS } = options;
-  checkSeconds(graceSeconds, "gracefulShutdownSeconds");
-  checkSeconds(timeoutSeconds, "timeoutSeconds");
-  using deadline = new Deadline(timeoutSeconds, options.signal, () =>
-    stillThere(handle, timeoutSeconds),
-  );
-  const { signal } = deadline;
   const answer = await deleteSandbox(handle.connection, handle.id, {
     graceSeconds,
     missingOk,
@@ -56,7 +67,8 @@ export async function stopSandbox(
   });
   const state = toSandboxState(answer.record?.status?.state);
   const result = { sandboxId: handle.id, exitCode: undefined, endedByItself: false };
-  if (answer.record === undefined) return { ...result, state: "unknown", missing: !answer.existed };
+  if (answer.record === undefined)
+    return answer.existed ? { ...result, state: "unknown", missing: false } : missing(handle);
   handle.see(answer.record);
   try {
     const ended = recordHasEnded(answer.record)
@@ -77,7 +89,12 @@ export async function stopSandbox(
   }
 }
 
-function stillThere(handle: SandboxHandle, timeoutSeconds: number): TimeoutError {
+/** The result for a sandbox that was not there any more. */
+export function missing({ id: sandboxId }: SandboxHandle): StopResult {
+  return { sandboxId, state: "unknown", exitCode: undefined, endedByItself: false, missing: true };
+}
+
+export function stillThere(handle: SandboxHandle, timeoutSeconds: number): TimeoutError {
   const state = toSandboxState(handle.record?.status?.state);
   return new TimeoutError({
     message: `Sandbox ${handle.id} has not ended within ${timeoutSeconds} s of its stop; it was last seen ${state}.`,

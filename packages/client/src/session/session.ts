@@ -1,18 +1,22 @@
 import { DEFAULT_STOP_GRACE_SECONDS } from "@tidybox/protocol";
-import { Connection, type ConnectionOptions } from "../connection/connection.ts";
+import { Connection, type ConnectionOptions, isConnection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
-import { settlesWithin } from "../connection/waiting.ts";
+import { Deadline, abortable } from "../connection/waiting.ts";
 import { CleanupError, type CleanupFailure } from "../errors/cleanup-error.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import { checkSeconds } from "../options/checks.ts";
 import { mergeSandboxOptions } from "../options/merge.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
-import { reportLeft } from "../sandbox/cleanup-report.ts";
+import { toSandboxSpec } from "../options/sandbox-spec.ts";
+import { asError, reportLeft } from "../sandbox/cleanup-report.ts";
+import type { Undoing } from "../sandbox/creation.ts";
+import { getSandbox } from "../sandbox/get.ts";
 import { handleOf } from "../sandbox/handle-of.ts";
 import { SandboxHandle } from "../sandbox/handle.ts";
 import { type ListOptions, Listing } from "../sandbox/listing.ts";
 import { type RunOptions, Sandbox, type SandboxList } from "../sandbox/sandbox.ts";
+import { startSandbox } from "../sandbox/start.ts";
 import { hasEnded } from "../sandbox/state.ts";
 import { stopEach } from "./stop-all.ts";
 
@@ -28,11 +32,19 @@ export interface SessionListOptions extends ListOptions {
   readonly adopt?: boolean | undefined;
 }
 
+export interface SessionFromIdOptions {
+  /** Take it over, so that it is stopped with the session. Default true. */
+  readonly adopt?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface CloseOptions {
   /** For each main process. Default 10. */
   readonly gracefulShutdownSeconds?: number | undefined;
   /** For all of it. Default: the grace and 60 more. */
   readonly timeoutSeconds?: number | undefined;
+  /** Gives up waiting: what has not ended by then is in the error. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const CLOSE_MARGIN_SECONDS = 60;
@@ -42,19 +54,24 @@ export class Session implements AsyncDisposable {
   readonly defaults: SandboxOptions;
   readonly connection: Connection;
   readonly #ownsConnection: boolean;
-  readonly #sandboxes = new Set<Sandbox>();
+  /** Each sandbox once, however many objects there are of it. */
+  readonly #sandboxes = new Map<string, Sandbox>();
   readonly #creating = new Set<Promise<Sandbox>>();
+  /** Starts that were given up, while what they made is found and stopped. */
+  readonly #undoing = new Set<Undoing>();
+  /** What those may have left that nobody knows the id of. */
+  readonly #lost: CleanupFailure[] = [];
   readonly #giveUp = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor({ defaults = {}, connection }: SessionOptions = {}) {
     this.defaults = defaults;
-    this.#ownsConnection = connection !== undefined && !(connection instanceof Connection);
+    this.#ownsConnection = connection !== undefined && !isConnection(connection);
     this.connection =
-      connection instanceof Connection
-        ? connection
-        : connection === undefined
-          ? sharedConnection()
+      connection === undefined
+        ? sharedConnection()
+        : isConnection(connection)
+          ? connection
           : new Connection(connection);
   }
 
@@ -69,38 +86,49 @@ export class Session implements AsyncDisposable {
    */
   async sandbox(overrides: Omit<RunOptions, "connection"> = {}): Promise<Sandbox> {
     this.refuseWhenClosed();
-    const { signal, startTimeoutSeconds, ...options } = overrides;
-    const signals = [this.#giveUp.signal, signal].filter((each) => each !== undefined);
-    const creation = Sandbox.run({
-      ...mergeSandboxOptions(this.defaults, options),
-      connection: this.connection,
-      startTimeoutSeconds,
-      signal: AbortSignal.any(signals),
-    });
+    const creation = this.#create(overrides);
     this.#creating.add(creation);
     try {
-      const sandbox = await creation;
-      this.#own(sandbox);
-      // Closed in the very moment of success: close() waits for this, and stops it.
-      this.#giveUp.signal.throwIfAborted();
-      return sandbox;
+      return await creation;
     } finally {
       this.#creating.delete(creation);
     }
   }
 
-  /** Sandboxes with the session's default tags and these. */
+  async #create(overrides: Omit<RunOptions, "connection">): Promise<Sandbox> {
+    const { signal, startTimeoutSeconds, ...options } = overrides;
+    const spec = toSandboxSpec(mergeSandboxOptions(this.defaults, options));
+    const signals = [this.#giveUp.signal, signal].filter((each) => each !== undefined);
+    const handle = await startSandbox(this.connection, spec, {
+      startTimeoutSeconds,
+      signal: AbortSignal.any(signals),
+      onUndoing: (undoing) => this.#follow(undoing),
+    });
+    const sandbox = new Sandbox(handle);
+    this.#own(sandbox);
+    // Closed in the very moment of success: close() waits for this, and stops it.
+    this.#giveUp.signal.throwIfAborted();
+    return sandbox;
+  }
+
+  /** Sandboxes with the session's default tags and these. Those it owns are the same objects. */
   list({ adopt = false, tags = [], ...options }: SessionListOptions = {}): SandboxList {
     if (adopt) this.refuseWhenClosed();
     const all = [...new Set([...(this.defaults.tags ?? []), ...tags])];
     return new Listing(this.connection, { ...options, tags: all }, (record) => {
-      const sandbox = new Sandbox(new SandboxHandle(this.connection, record.sandboxId, record));
+      const handle = new SandboxHandle(this.connection, record.sandboxId, record);
+      const sandbox = this.#known(handle) ?? new Sandbox(handle);
       if (adopt && !hasEnded(sandbox.state)) this.adopt(sandbox);
       return sandbox;
     });
   }
 
-  /** Takes a sandbox over: the session stops it when it closes. Twice is once. */
+  /**
+   * Takes a sandbox over: the session stops it when it closes. Twice is once, also with another
+   * object of the same sandbox.
+   *
+   * @throws TidyboxError with code `"session_closed"`
+   */
   adopt(sandbox: Sandbox): void {
     this.refuseWhenClosed();
     this.#own(sandbox);
@@ -109,13 +137,22 @@ export class Session implements AsyncDisposable {
   /**
    * A sandbox by its id, taken over unless `adopt` is false.
    *
-   * @throws NotFoundError
+   * @throws NotFoundError; TidyboxError with code `"session_closed"`
    */
-  async fromId(id: string, { adopt = true }: { readonly adopt?: boolean } = {}): Promise<Sandbox> {
+  async fromId(id: string, { adopt = true, signal }: SessionFromIdOptions = {}): Promise<Sandbox> {
     this.refuseWhenClosed();
-    const sandbox = await Sandbox.fromId(id, { connection: this.connection });
+    const record = await getSandbox(this.connection, id, signal);
+    const handle = new SandboxHandle(this.connection, record.sandboxId, record);
+    const sandbox = this.#known(handle) ?? new Sandbox(handle);
     if (adopt) this.adopt(sandbox);
     return sandbox;
+  }
+
+  /** The session's own object of a sandbox that it owns, brought up to date. */
+  #known(handle: SandboxHandle): Sandbox | undefined {
+    const owned = this.#sandboxes.get(keyOf(handle));
+    if (owned !== undefined && handle.record !== undefined) handleOf(owned).see(handle.record);
+    return owned;
   }
 
   /**
@@ -130,50 +167,71 @@ export class Session implements AsyncDisposable {
   }
 
   async #close(options: CloseOptions): Promise<void> {
-    const { gracefulShutdownSeconds = DEFAULT_STOP_GRACE_SECONDS } = options;
+    const { gracefulShutdownSeconds = DEFAULT_STOP_GRACE_SECONDS, signal } = options;
     const { timeoutSeconds = gracefulShutdownSeconds + CLOSE_MARGIN_SECONDS } = options;
     checkSeconds(gracefulShutdownSeconds, "gracefulShutdownSeconds");
     checkSeconds(timeoutSeconds, "timeoutSeconds");
-    const endsAt = performance.now() + timeoutSeconds * 1000;
-    this.#giveUp.abort(closedError());
-    const undone = this.#undoCreates(timeoutSeconds);
-    const { failures } = await stopEach(this.#sandboxes, {
-      gracefulShutdownSeconds,
+    using deadline = new Deadline(
       timeoutSeconds,
-    });
-    const late = await undone;
-    // Sandboxes that came to life while the others were stopped.
-    const leftSeconds = Math.max(0.001, (endsAt - performance.now()) / 1000);
-    const rest = await stopEach(
-      [...this.#sandboxes].filter(({ id }) => !failures.some(({ sandboxId }) => sandboxId === id)),
-      {
-        gracefulShutdownSeconds: Math.min(gracefulShutdownSeconds, leftSeconds),
-        timeoutSeconds: leftSeconds,
-      },
+      signal,
+      () => new TimeoutError({ message: `it has not ended within ${timeoutSeconds} s` }),
     );
+    const stop = (sandboxes: Iterable<Sandbox>) =>
+      stopEach(sandboxes, {
+        gracefulShutdownSeconds,
+        timeoutSeconds: deadline.remainingSeconds,
+        signal,
+      });
+    this.#giveUp.abort(closedError());
+    const [{ failures }, unsettled] = await Promise.all([
+      stop(this.#sandboxes.values()),
+      this.#settleStarts(deadline.signal),
+    ]);
+    const failed = new Set(failures.map(({ sandboxId }) => sandboxId));
+    // Sandboxes that came to life, or could not be undone, while the others were stopped.
+    const rest = await stop([...this.#sandboxes.values()].filter(({ id }) => !failed.has(id)));
     this.#sandboxes.clear();
     if (this.#ownsConnection) this.connection.close();
-    const all = [...failures, ...rest.failures, ...late];
+    const all = [...failures, ...rest.failures, ...unsettled, ...this.#lost];
     if (all.length > 0) throw new CleanupError(all);
   }
 
-  async #undoCreates(timeoutSeconds: number): Promise<readonly CleanupFailure[]> {
-    const pending = [...this.#creating];
-    if (await settlesWithin(Promise.allSettled(pending), timeoutSeconds)) return [];
-    const error = new TimeoutError({
-      message: `a create has not come to its end within ${timeoutSeconds} s`,
-    });
-    return [...this.#creating].map(() => ({
-      sandboxId: "",
-      tags: this.defaults.tags ?? [],
-      error,
-    }));
+  /** Waits until no start is under way, nor being undone. Answers those that still are at the end. */
+  async #settleStarts(signal: AbortSignal): Promise<readonly CleanupFailure[]> {
+    try {
+      while (this.#creating.size + this.#undoing.size > 0) {
+        const all = [...this.#creating, ...[...this.#undoing].map(({ done }) => done)];
+        await abortable(Promise.allSettled(all), signal);
+      }
+      return [];
+    } catch (error) {
+      return [...this.#undoing].map(({ sandboxId, tags }) => ({
+        sandboxId,
+        tags,
+        error: asError(error),
+      }));
+    }
   }
 
-  #own(sandbox: Sandbox): void {
-    if (this.#sandboxes.has(sandbox)) return;
-    this.#sandboxes.add(sandbox);
-    handleOf(sandbox).onEnd(() => this.#sandboxes.delete(sandbox));
+  #follow(undoing: Undoing): void {
+    this.#undoing.add(undoing);
+    void undoing.done.then((failure) => {
+      this.#undoing.delete(undoing);
+      if (failure === undefined) return;
+      // The close tries again where the id is known, and tells of it where it is not.
+      if (failure.sandboxId === "") this.#lost.push(failure);
+      else this.#own(new Sandbox(new SandboxHandle(this.connection, failure.sandboxId)));
+    });
+  }
+
+  /** Answers the object that stands for it here: the first one. */
+  #own(sandbox: Sandbox): Sandbox {
+    const key = keyOf(handleOf(sandbox));
+    const owned = this.#sandboxes.get(key);
+    if (owned !== undefined) return owned;
+    this.#sandboxes.set(key, sandbox);
+    handleOf(sandbox).onEnd(() => this.#sandboxes.delete(key));
+    return sandbox;
   }
 
   /** For sessions that get their sandboxes elsewhere. @throws when the session is closed */
@@ -183,7 +241,7 @@ export class Session implements AsyncDisposable {
 
   /** Somebody else stops this one from now on. */
   protected disown(sandbox: Sandbox): void {
-    this.#sandboxes.delete(sandbox);
+    this.#sandboxes.delete(keyOf(handleOf(sandbox)));
   }
 
   /**
@@ -195,10 +253,18 @@ export class Session implements AsyncDisposable {
     try {
       await this.close();
     } catch (error) {
-      if (!(error instanceof CleanupError)) throw error;
-      reportLeft(error.failures);
+      reportLeft(
+        error instanceof CleanupError
+          ? error.failures
+          : [{ sandboxId: "", tags: this.defaults.tags ?? [], error: asError(error) }],
+      );
     }
   }
+}
+
+/** Ids are a service's own. */
+function keyOf({ connection, id }: SandboxHandle): string {
+  return `${connection.baseUrl} ${id}`;
 }
 
 function closedError(): TidyboxError {

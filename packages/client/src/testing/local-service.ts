@@ -6,6 +6,8 @@ import { Connection } from "../connection/connection.ts";
 /** The real service of @tidybox/local, for tests of what ordinarily happens. */
 export interface TestService extends AsyncDisposable {
   readonly connection: Connection;
+  /** For another way to it. */
+  readonly apiKey: string;
 }
 
 const START_SECONDS = 25;
@@ -36,9 +38,11 @@ export async function startTestService(): Promise<TestService> {
     await stop();
     throw new Error("the local service did not start");
   }
-  const connection = new Connection(JSON.parse(answer.value));
+  const told = JSON.parse(answer.value) as { readonly baseUrl: string; readonly apiKey: string };
+  const connection = new Connection(told);
   return {
     connection,
+    apiKey: told.apiKey,
     [Symbol.asyncDispose]: async () => {
       connection.close();
       await stop();
