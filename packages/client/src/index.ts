@@ -24,6 +24,10 @@ export type { SessionListOptions } from "./session/session.ts";
 export type { SessionOptions } from "./session/session.ts";
 export { stopAll } from "./session/stop-all.ts";
 
+export { installCleanupHandlers } from "./process/cleanup-handlers.ts";
+export { removeCleanupHandlers } from "./process/cleanup-handlers.ts";
+export type { CleanupHandlerOptions } from "./process/process-cleanup.ts";
+
 export { mergeSandboxOptions } from "./options/merge.ts";
 export type { SandboxOptions } from "./options/sandbox-options.ts";
 export type { ContainerOptions } from "./options/container-options.ts";

@@ -4,6 +4,7 @@ import { ConfigurationError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import { resolveBaseUrl } from "./address.ts";
 import { resolveApiKey } from "./api-key.ts";
+import { CREDENTIALS, type Credentials } from "./credentials.ts";
 import { ServiceTransport } from "./transport.ts";
 
 export interface ConnectionOptions {
@@ -34,6 +35,7 @@ export class Connection {
   // Private fields all: what prints a Connection shows no key.
   readonly #transport: ServiceTransport;
   readonly #client: Client<typeof SandboxService>;
+  readonly #apiKey: string | undefined;
   #answered = false;
 
   /**
@@ -50,8 +52,8 @@ export class Connection {
     }
     this.baseUrl = resolveBaseUrl(options.baseUrl);
     this.requestTimeoutSeconds = requestTimeoutSeconds;
-    const apiKey = resolveApiKey(options.apiKey, this.baseUrl);
-    this.#transport = new ServiceTransport({ baseUrl: this.baseUrl, apiKey, unref });
+    this.#apiKey = resolveApiKey(options.apiKey, this.baseUrl);
+    this.#transport = new ServiceTransport({ baseUrl: this.baseUrl, apiKey: this.#apiKey, unref });
     this.#client = createClient(SandboxService, this.#transport);
   }
 
@@ -63,6 +65,11 @@ export class Connection {
   /** Calls of the wire, without limits, retries or errors of ours. */
   get client(): Client<typeof SandboxService> {
     return this.#client;
+  }
+
+  /** @internal For a process that goes on in place of this one. */
+  get [CREDENTIALS](): Credentials {
+    return { baseUrl: this.baseUrl, apiKey: this.#apiKey };
   }
 
   /** Whether the service has ever answered here: a first contact is given up sooner. */

@@ -1,13 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  CreateSandboxRequestSchema,
-  type Sandbox as SandboxRecord,
-  type SandboxSpec,
-} from "@tidybox/protocol";
+import { CreateSandboxRequestSchema, type SandboxSpec } from "@tidybox/protocol";
 import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
+import { SandboxHandle } from "./handle.ts";
+import { trackCreate, trackSandbox } from "./live.ts";
 
 export interface CreationOptions {
   /** Idempotency key: the same create, however often it is sent. */
@@ -24,7 +22,7 @@ export interface CreationOptions {
  * with the same key as often as it takes, and stops what it made.
  */
 export class Creation {
-  readonly answer: Promise<SandboxRecord>;
+  readonly answer: Promise<SandboxHandle>;
   readonly #connection: Connection;
   readonly #spec: SandboxSpec;
   #givenUp = false;
@@ -38,16 +36,32 @@ export class Creation {
     this.answer.catch(() => {});
   }
 
+  /** From now on it is not tried again unless a sandbox may be there already. */
+  giveUp(): void {
+    this.#givenUp = true;
+  }
+
   /** After a failure of {@link answer}: whether a sandbox may be there that nobody knows. */
   get mayExist(): boolean {
     return this.#mayExist;
   }
 
-  #send({
-    requestId,
-    whenQuotaExceeded,
-    startTimeoutSeconds,
-  }: CreationOptions): Promise<SandboxRecord> {
+  /** Where the process ends meanwhile, whoever cleans up after it knows of the create by its key. */
+  async #send(options: CreationOptions): Promise<SandboxHandle> {
+    const untrack = trackCreate(this, this.#connection, this.#spec, options.requestId);
+    try {
+      const record = await this.#call(options);
+      const handle = new SandboxHandle(this.#connection, record.sandboxId, record);
+      trackSandbox(handle);
+      untrack();
+      return handle;
+    } catch (error) {
+      if (!this.#mayExist) untrack();
+      throw error;
+    }
+  }
+
+  #call({ requestId, whenQuotaExceeded, startTimeoutSeconds }: CreationOptions) {
     const request = create(CreateSandboxRequestSchema, {
       sandbox: { spec: this.#spec },
       requestId,
@@ -70,11 +84,11 @@ export class Creation {
 
   /** Stops what the create makes or has made. Never throws: what may be left is reported. */
   async undo(): Promise<void> {
-    this.#givenUp = true;
+    this.giveUp();
     const { tags } = this.#spec;
     try {
-      const { sandboxId } = await this.answer;
-      await undoSandbox(this.#connection, sandboxId, tags);
+      const { id } = await this.answer;
+      await undoSandbox(this.#connection, id, tags);
     } catch (error) {
       if (this.#mayExist) reportLeft([{ sandboxId: "", tags, error: asError(error) }]);
     }

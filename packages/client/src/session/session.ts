@@ -12,6 +12,8 @@ import { reportLeft } from "../sandbox/cleanup-report.ts";
 import { handleOf } from "../sandbox/handle-of.ts";
 import { SandboxHandle } from "../sandbox/handle.ts";
 import { type ListOptions, Listing } from "../sandbox/listing.ts";
+import { trackSandbox } from "../sandbox/live.ts";
+import { untrackSandbox } from "../process/untrack.ts";
 import { type RunOptions, Sandbox, type SandboxList } from "../sandbox/sandbox.ts";
 import { hasEnded } from "../sandbox/state.ts";
 import { stopEach } from "./stop-all.ts";
@@ -173,7 +175,9 @@ export class Session implements AsyncDisposable {
   #own(sandbox: Sandbox): void {
     if (this.#sandboxes.has(sandbox)) return;
     this.#sandboxes.add(sandbox);
-    handleOf(sandbox).onEnd(() => this.#sandboxes.delete(sandbox));
+    const handle = handleOf(sandbox);
+    handle.onEnd(() => this.#sandboxes.delete(sandbox));
+    trackSandbox(handle);
   }
 
   /** For sessions that get their sandboxes elsewhere. @throws when the session is closed */
@@ -184,6 +188,7 @@ export class Session implements AsyncDisposable {
   /** Somebody else stops this one from now on. */
   protected disown(sandbox: Sandbox): void {
     this.#sandboxes.delete(sandbox);
+    untrackSandbox(handleOf(sandbox).connection.baseUrl, sandbox.id);
   }
 
   /**
