@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build } from "tsup";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { type Project, makeProject } from "../support/bed.ts";
 import { outsideEnvironment } from "../support/environment.ts";
@@ -31,8 +31,8 @@ const MAIN = `
   }
 `;
 /** Both bundles hold the client; neither holds the program that outlives the process. */
-const BUNDLES = { "bundled.mjs": "esm", "bundled.cjs": "cjs" } as const;
-const programs = [...Object.keys(FORMS), ...Object.keys(BUNDLES)];
+const BUNDLES = ["bundled.js", "bundled.cjs"];
+const programs = [...Object.keys(FORMS), ...BUNDLES];
 
 const bed = inject("beds").at(-1);
 if (bed === undefined) throw new Error("no bed");
@@ -45,16 +45,15 @@ beforeAll(async () => {
     bed,
     Object.fromEntries(Object.entries(FORMS).map(([name, code]) => [name, `${code}\n${MAIN}`])),
   );
-  for (const [name, format] of Object.entries(BUNDLES)) {
-    await build({
-      entryPoints: [join(project.directory, "module.mjs")],
-      outfile: join(project.directory, name),
-      bundle: true,
-      platform: "node",
-      format,
-      logLevel: "error",
-    });
-  }
+  await build({
+    config: false,
+    silent: true,
+    entry: { bundled: join(project.directory, "module.mjs") },
+    outDir: project.directory,
+    format: ["esm", "cjs"],
+    noExternal: [/^[^.]/],
+    splitting: false,
+  });
 });
 afterAll(async () => {
   await project?.[Symbol.asyncDispose]();

@@ -37,6 +37,7 @@ export class Connection {
   readonly #client: Client<typeof SandboxService>;
   readonly #apiKey: string | undefined;
   #answered = false;
+  #closed = false;
 
   /**
    * Reads the environment now, and only for what the options leave open. Opens nothing yet.
@@ -81,8 +82,14 @@ export class Connection {
     this.#answered = true;
   }
 
+  /** From the call of {@link Connection.close} on. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Breaks what is under way; later calls fail. Stops no sandbox. Safe to call twice. */
   close(): void {
+    this.#closed = true;
     this.#transport.close(
       new TidyboxError({
         code: "connection_closed",

@@ -150,6 +150,16 @@ describe("ended by a signal", () => {
   });
 });
 
+test("a connection that the program has closed is opened again for what was left behind it", async () => {
+  const run = start(`
+    using connection = new Connection();
+    await Promise.all([1, 2, 3].map(() => Sandbox.run({ tags, connection })));
+    connection.close();
+  `);
+  expect(await run.script.ended).toMatchObject({ status: 0, stderr: "" });
+  await run.nothingLeft();
+});
+
 describe("what is whose", () => {
   test("sandboxes found by id or in a listing go on, unless a session adopts them", async () => {
     const { connection } = service;

@@ -55,7 +55,8 @@ test("a handler that ignores the signal keeps the process, which goes on without
     process.on("SIGINT", () => say("not now"));
     ${TWO}
     say("ready");
-    await first.exec(["sleep", "60"]).catch((error) => say(error.code));
+    // Killed with its sandbox, or cut off from it: whichever is told first.
+    await first.exec(["sleep", "60"]).catch(() => {});
     await sleep(200);
     say("done");
   `);
@@ -63,8 +64,7 @@ test("a handler that ignores the signal keeps the process, which goes on without
   const from = run.script.signal("SIGINT");
   times.note("SIGINT, its handler ignores it", 2, from, await run.nothingLeft());
   const end = await run.script.ended;
-  expect(end.status).toBe(0);
-  expect(end.stderr).toMatch(/^ready\nnot now\n.*closed\ndone\n$/s);
+  expect(end).toMatchObject({ status: 0, stderr: "ready\nnot now\ndone\n" });
 });
 
 test("a handler that cleans up by itself and raises the signal again meets stopped sandboxes", async () => {

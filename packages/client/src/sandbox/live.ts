@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { type SandboxSpec, SandboxSpecSchema } from "@tidybox/protocol";
-import type { Connection } from "../connection/connection.ts";
+import { Connection } from "../connection/connection.ts";
 import { credentialsOf } from "../connection/credentials.ts";
 import { abortable } from "../connection/waiting.ts";
 import { keyOfCreate, keyOfSandbox } from "../process/live-sandbox.ts";
@@ -21,13 +21,23 @@ export function trackSandbox(handle: SandboxHandle): void {
     stop: async ({ graceSeconds, signal }) => {
       handle.noteStop(true);
       try {
-        await deleteSandbox(connection, id, { graceSeconds, missingOk: true, signal });
+        const open = connection.closed ? reopened(connection) : connection;
+        await deleteSandbox(open, id, { graceSeconds, missingOk: true, signal });
       } catch (error) {
         handle.noteStop(false);
         throw error;
       }
     },
   });
+}
+
+const again = new WeakMap<Connection, Connection>();
+
+/** The program has closed its own, and its sandboxes are still there. */
+function reopened(closed: Connection): Connection {
+  const connection = again.get(closed) ?? new Connection(credentialsOf(closed));
+  again.set(closed, connection);
+  return connection;
 }
 
 interface CreateUnderWay {
