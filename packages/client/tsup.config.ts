@@ -1,7 +1,13 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/internal.ts", "src/errors.ts"],
+  entry: {
+    index: "src/index.ts",
+    internal: "src/internal.ts",
+    errors: "src/errors.ts",
+    // A program: started when a process ends with sandboxes alive.
+    "cleanup-helper": "src/process/cleanup-helper.ts",
+  },
   format: ["esm", "cjs"],
   target: "node22",
   dts: true,
@@ -15,7 +21,10 @@ export default defineConfig({
   // every worker of a test run. They stay dependencies for their types.
   noExternal: ["p-retry", "is-network-error", /^@connectrpc\//, /^@bufbuild\//],
   esbuildOptions(options, { format }) {
+    if (format !== "cjs") return;
     // Jest refuses `import()` in CommonJS; `require` is as late.
-    if (format === "cjs") options.supported = { ...options.supported, "dynamic-import": false };
+    options.supported = { ...options.supported, "dynamic-import": false };
+    // Asked for only where there is no `__filename`. tsup's own shim looks for a document first.
+    options.define = { ...options.define, "import.meta.url": "undefined" };
   },
 });

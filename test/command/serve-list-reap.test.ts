@@ -2,7 +2,10 @@ import { readFile } from "node:fs/promises";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { tidybox } from "../support/observer.ts";
 import { startServe } from "../support/serve.ts";
-import { Connection, Sandbox } from "@tidybox/client";
+import { Connection, Sandbox, removeCleanupHandlers } from "@tidybox/client";
+
+// The services of these tests take their sandboxes along.
+removeCleanupHandlers();
 
 function lastBed() {
   const bed = inject("beds").at(-1);

@@ -31,6 +31,10 @@ export { withSession } from "./session/with-session.ts";
 export type { SessionBody } from "./session/with-session.ts";
 export { stopAll } from "./session/stop-all.ts";
 
+export { installCleanupHandlers } from "./process/cleanup-handlers.ts";
+export { removeCleanupHandlers } from "./process/cleanup-handlers.ts";
+export type { CleanupHandlerOptions } from "./process/process-cleanup.ts";
+
 export { mergeSandboxOptions } from "./options/merge.ts";
 export type { SandboxOptions } from "./options/sandbox-options.ts";
 export type { ContainerOptions } from "./options/container-options.ts";

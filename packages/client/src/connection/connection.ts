@@ -3,7 +3,12 @@ import { SandboxService } from "@tidybox/protocol";
 import { ConfigurationError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import { resolveBaseUrl } from "./address.ts";
-import { type ApiKeyProvider, Credentials, type WandbOptions } from "./credentials.ts";
+import {
+  type ApiKeyProvider,
+  Credentials,
+  type ServiceAccess,
+  type WandbOptions,
+} from "./credentials.ts";
 import { ServiceTransport } from "./transport.ts";
 
 export interface ConnectionOptions {
@@ -39,6 +44,11 @@ export function credentialsOf(connection: Connection): Credentials {
   return connection[CREDENTIALS];
 }
 
+/** For a process that goes on in place of this one. It holds the key. */
+export function accessOf(connection: Connection): ServiceAccess {
+  return credentialsOf(connection).access();
+}
+
 /** Of this copy of the package or another one. */
 export function isConnection(value: Connection | ConnectionOptions): value is Connection {
   return CREDENTIALS in value;
@@ -58,6 +68,7 @@ export class Connection {
   readonly #client: Client<typeof SandboxService>;
   readonly #credentials: Credentials;
   #answered = false;
+  #closed = false;
 
   /**
    * Reads the environment now, and only for what the options leave open. Opens nothing yet.
@@ -112,8 +123,14 @@ export class Connection {
     this.#answered = true;
   }
 
+  /** From the call of {@link Connection.close} on. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Breaks what is under way; later calls fail. Stops no sandbox. Safe to call twice. */
   close(): void {
+    this.#closed = true;
     this.#transport.close(
       new TidyboxError({
         code: "connection_closed",

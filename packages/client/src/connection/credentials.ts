@@ -25,6 +25,13 @@ export interface CredentialOptions {
   readonly timeoutSeconds: number;
 }
 
+/** What another process needs to make the same calls. */
+export interface ServiceAccess {
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  readonly wandb: false | WandbOptions;
+}
+
 /** Shorter ones are no real secrets, and hiding each "k" would garble every message. */
 const SHORTEST_SECRET = 6;
 /** Of old keys, so that late errors are clean too. */
@@ -81,7 +88,16 @@ export class Credentials {
     const { wandb } = this.#options;
     if (key === undefined) return [];
     if (wandb === false) return [[AUTHORIZATION_METADATA, `Bearer ${key}`]];
-    return wandbMetadata(key, wandb === true ? {} : wandb);
+    return wandbMetadata(key, ownerOf(wandb));
+  }
+
+  /**
+   * With the last key that was known, at once. Holds it: for a pipe, never for a message, argv, the
+   * environment or a file.
+   */
+  access(): ServiceAccess {
+    const { baseUrl, wandb } = this.#options;
+    return { baseUrl, apiKey: this.#key, wandb: wandb === false ? false : ownerOf(wandb) };
   }
 
   #take(key: string | undefined): void {
@@ -116,13 +132,19 @@ export class Credentials {
   }
 }
 
+function ownerOf(wandb: true | WandbOptions): Required<WandbOptions> {
+  const { entity, project }: WandbOptions = wandb === true ? {} : wandb;
+  return {
+    entity: (entity ?? process.env[EnvironmentVariable.WANDB_ENTITY] ?? "").trim(),
+    project: (project ?? process.env[EnvironmentVariable.WANDB_PROJECT] ?? "").trim(),
+  };
+}
+
 /** As W&B's own entry of the official SDK sends it; the version of a client that is not one of them. */
-function wandbMetadata(key: string, options: WandbOptions) {
-  const entity = options.entity ?? process.env[EnvironmentVariable.WANDB_ENTITY] ?? "";
-  const project = options.project ?? process.env[EnvironmentVariable.WANDB_PROJECT] ?? "";
+function wandbMetadata(key: string, { entity, project }: Required<WandbOptions>) {
   const known: (readonly [string, string])[] = [
-    ["x-entity-id", entity.trim()],
-    ["x-project-name", project.trim()],
+    ["x-entity-id", entity ?? ""],
+    ["x-project-name", project ?? ""],
   ];
   return [
     ["x-wandb-api-key", key] as const,

@@ -1,14 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  CreateSandboxRequestSchema,
-  type Sandbox as SandboxRecord,
-  type SandboxSpec,
-} from "@tidybox/protocol";
+import { CreateSandboxRequestSchema, type SandboxSpec } from "@tidybox/protocol";
 import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { CleanupFailure } from "../errors/cleanup-error.ts";
 import { asError } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
+import { SandboxHandle } from "./handle.ts";
+import { trackCreate, trackSandbox } from "./live.ts";
 
 export interface CreationOptions {
   /** Idempotency key: the same create, however often it is sent. */
@@ -34,7 +32,7 @@ export interface Undoing {
  * with the same key as often as it takes, and stops what it made.
  */
 export class Creation {
-  readonly answer: Promise<SandboxRecord>;
+  readonly answer: Promise<SandboxHandle>;
   readonly #connection: Connection;
   readonly #spec: SandboxSpec;
   readonly #options: CreationOptions;
@@ -50,12 +48,32 @@ export class Creation {
     this.answer.catch(() => {});
   }
 
+  /** From now on it is not tried again unless a sandbox may be there already. */
+  giveUp(): void {
+    this.#givenUp = true;
+  }
+
   /** After a failure of {@link answer}: whether a sandbox may be there that nobody knows. */
   get mayExist(): boolean {
     return this.#mayExist;
   }
 
-  #send(): Promise<SandboxRecord> {
+  /** Where the process ends meanwhile, whoever cleans up after it knows of the create by its key. */
+  async #send(): Promise<SandboxHandle> {
+    const untrack = trackCreate(this, this.#connection, this.#spec, this.#options.requestId);
+    try {
+      const record = await this.#call();
+      const handle = new SandboxHandle(this.#connection, record.sandboxId, record);
+      trackSandbox(handle);
+      untrack();
+      return handle;
+    } catch (error) {
+      if (!this.#mayExist) untrack();
+      throw error;
+    }
+  }
+
+  #call() {
     const { requestId, whenQuotaExceeded, startTimeoutSeconds } = this.#options;
     const request = create(CreateSandboxRequestSchema, {
       sandbox: { spec: this.#spec },
@@ -79,12 +97,12 @@ export class Creation {
 
   /** Stops what the create makes or has made. */
   undo(): Undoing {
-    this.#givenUp = true;
+    this.giveUp();
     const { tags } = this.#spec;
     let known = "";
     const undo = async (): Promise<CleanupFailure | undefined> => {
       try {
-        ({ sandboxId: known } = await this.#find());
+        ({ id: known } = await this.#find());
       } catch (error) {
         return this.#mayExist ? { sandboxId: "", tags, error: asError(error) } : undefined;
       }
@@ -100,7 +118,7 @@ export class Creation {
   }
 
   /** The key finds what was made of it, also when all its answers were lost. */
-  async #find(): Promise<SandboxRecord> {
+  async #find(): Promise<SandboxHandle> {
     try {
       return await this.answer;
     } catch (error) {

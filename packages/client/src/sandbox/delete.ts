@@ -3,6 +3,7 @@ import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
 import { NotFoundError } from "../errors/request-errors.ts";
 import { checkText } from "../options/checks.ts";
+import { untrackSandbox } from "../process/untrack.ts";
 
 export interface DeleteRequest {
   /** Between SIGTERM and SIGKILL; 0 kills at once. */
@@ -50,8 +51,10 @@ export async function deleteSandbox(
       (client, options) =>
         client.deleteSandbox({ sandboxId, gracePeriodSeconds, allowMissing: missingOk }, options),
     );
+    untrackSandbox(connection.baseUrl, sandboxId);
     return { existed: sandbox !== undefined || maybeDone, record: sandbox };
   } catch (error) {
+    if (error instanceof NotFoundError) untrackSandbox(connection.baseUrl, sandboxId);
     if (error instanceof NotFoundError && (maybeDone || missingOk)) {
       return { existed: maybeDone, record: undefined };
     }

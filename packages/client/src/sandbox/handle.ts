@@ -1,7 +1,13 @@
-import { type Sandbox as SandboxRecord, UNARY_FILE_CAP_BYTES } from "@tidybox/protocol";
+import {
+  type Sandbox as SandboxRecord,
+  State,
+  UNARY_FILE_CAP_BYTES,
+  isTerminal,
+} from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { SandboxClosedError } from "../errors/sandbox-errors.ts";
 import type { CommandListener, ObservedCommand } from "../exec/observed-command.ts";
+import { untrackSandbox } from "../process/untrack.ts";
 
 /** What is known of a sandbox, and whether it may still be used. What acts on it is around it. */
 export class SandboxHandle {
@@ -29,6 +35,8 @@ export class SandboxHandle {
 
   see(record: SandboxRecord): void {
     this.#record = record;
+    if (isTerminal(record.status?.state ?? State.UNSPECIFIED))
+      untrackSandbox(this.connection.baseUrl, this.id);
   }
 
   /** Aborts with a SandboxClosedError when the owner closes the handle. */

@@ -8,7 +8,7 @@ import type { TidyboxError } from "../errors/tidybox-error.ts";
 import { checkSeconds } from "../options/checks.ts";
 import { reportLeft } from "./cleanup-report.ts";
 import { Creation, type Undoing, undoSandbox } from "./creation.ts";
-import { SandboxHandle } from "./handle.ts";
+import type { SandboxHandle } from "./handle.ts";
 import { pollUntil } from "./poll.ts";
 import { toSandboxState } from "./state.ts";
 
@@ -49,9 +49,9 @@ export async function startSandbox(
   const { signal, startTimeoutSeconds = DEFAULT_START_TIMEOUT_SECONDS } = options;
   checkSeconds(startTimeoutSeconds, "startTimeoutSeconds");
   signal?.throwIfAborted();
-  let seen: SandboxRecord | undefined;
+  let handle: SandboxHandle | undefined;
   using deadline = new Deadline(startTimeoutSeconds, signal, () =>
-    lateError(connection, startTimeoutSeconds, seen),
+    lateError(connection, startTimeoutSeconds, handle?.record),
   );
   const creation = new Creation(connection, spec, {
     requestId: options.requestId ?? randomUUID(),
@@ -59,24 +59,15 @@ export async function startSandbox(
     startTimeoutSeconds,
   });
   try {
-    seen = await abortable(creation.answer, deadline.signal);
+    handle = await abortable(creation.answer, deadline.signal);
   } catch (error) {
     if (deadline.signal.aborted || creation.mayExist) await waitFor(creation.undo(), options);
     throw error;
   }
-  const handle = new SandboxHandle(connection, seen.sandboxId, seen);
   try {
     options.onAccepted?.(handle.id);
-    if (!isReady(seen)) {
-      seen = await pollUntil(
-        handle,
-        (record) => {
-          seen = record;
-          return isReady(record);
-        },
-        deadline.signal,
-      );
-    }
+    if (handle.record === undefined || !isReady(handle.record))
+      await pollUntil(handle, isReady, deadline.signal);
     return handle;
   } catch (error) {
     if (!(error instanceof SandboxFailedError))

@@ -15,6 +15,8 @@ import { getSandbox } from "../sandbox/get.ts";
 import { handleOf } from "../sandbox/handle-of.ts";
 import { SandboxHandle } from "../sandbox/handle.ts";
 import { type ListOptions, Listing } from "../sandbox/listing.ts";
+import { trackSandbox } from "../sandbox/live.ts";
+import { untrackSandbox } from "../process/untrack.ts";
 import { type RunOptions, Sandbox, type SandboxList } from "../sandbox/sandbox.ts";
 import { startSandbox } from "../sandbox/start.ts";
 import { hasEnded } from "../sandbox/state.ts";
@@ -230,7 +232,9 @@ export class Session implements AsyncDisposable {
     const owned = this.#sandboxes.get(key);
     if (owned !== undefined) return owned;
     this.#sandboxes.set(key, sandbox);
-    handleOf(sandbox).onEnd(() => this.#sandboxes.delete(key));
+    const handle = handleOf(sandbox);
+    handle.onEnd(() => this.#sandboxes.delete(key));
+    trackSandbox(handle);
     return sandbox;
   }
 
@@ -241,7 +245,9 @@ export class Session implements AsyncDisposable {
 
   /** Somebody else stops this one from now on. */
   protected disown(sandbox: Sandbox): void {
-    this.#sandboxes.delete(keyOf(handleOf(sandbox)));
+    const handle = handleOf(sandbox);
+    this.#sandboxes.delete(keyOf(handle));
+    untrackSandbox(handle.connection.baseUrl, handle.id);
   }
 
   /**

@@ -14,6 +14,7 @@ import {
   type State,
 } from "@tidybox/protocol";
 import { Connection, type ConnectionOptions } from "../connection/connection.ts";
+import { removeCleanupHandlers } from "../process/cleanup-handlers.ts";
 
 /** A service that goes wrong on demand. What ordinarily happens is tested against the real one. */
 export interface FaultService extends AsyncDisposable {
@@ -27,6 +28,8 @@ export async function startFaultService(
   implementation: Partial<ServiceImpl<typeof SandboxService>>,
   options: ConnectionOptions = {},
 ): Promise<FaultService> {
+  // Its sandboxes do not exist: nothing shall try to stop them when the test's process ends.
+  removeCleanupHandlers();
   const sockets = new Set<Socket>();
   const server = createServer(
     connectNodeAdapter({ routes: (router) => router.service(SandboxService, implementation) }),

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Connection } from "../connection/connection.ts";
+import { removeCleanupHandlers } from "../process/cleanup-handlers.ts";
 
 /** The real service of @tidybox/local, for tests of what ordinarily happens. */
 export interface TestService extends AsyncDisposable {
@@ -20,6 +21,8 @@ const SCRIPT = `
 
 /** In a process of its own, because the service gives root up for all of its process. */
 export async function startTestService(): Promise<TestService> {
+  // The service takes its sandboxes along when the tests are over.
+  removeCleanupHandlers();
   const child = spawn(process.execPath, ["--input-type=module", "--eval", SCRIPT], {
     cwd: import.meta.dirname,
     stdio: ["pipe", "pipe", "inherit"],

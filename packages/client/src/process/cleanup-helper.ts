@@ -1,0 +1,3 @@
+import { finishCleanup } from "./finish.ts";
+
+void finishCleanup(process.stdin);
