@@ -9,6 +9,7 @@ import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
 import { SpareSandboxes } from "./spare-sandboxes.ts";
+import { WaitingShells } from "./waiting-shell.ts";
 
 export interface BubblewrapPrograms {
   readonly bwrap: string;
@@ -36,6 +37,7 @@ export class BubblewrapEngine implements Engine {
   readonly #pools = new Map<ImageRoot, FolderPool>();
 
   readonly #spares: SpareSandboxes;
+  readonly #shells: WaitingShells | undefined;
 
   constructor(options: BubblewrapEngineOptions) {
     this.#options = options;
@@ -44,6 +46,7 @@ export class BubblewrapEngine implements Engine {
       rootOf: options.rootOf,
       quietMilliseconds: () => options.spawner.quietMilliseconds,
     });
+    this.#shells = options.programs.hasDash ? new WaitingShells() : undefined;
     this.#discarded = new DiscardedFolders(options.spawner);
   }
 
@@ -129,7 +132,11 @@ export class BubblewrapEngine implements Engine {
       command: firstProcess(root),
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
-    const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, ...programs });
+    const sandbox = new BubblewrapSandbox({
+      ...{ plan, root, held, spawner },
+      nsenter: programs.nsenter,
+      shells: this.#shells,
+    });
     void sandbox.ended.then(() => this.#discarded.add(folder));
     return sandbox;
   }

@@ -6,7 +6,7 @@ import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
 import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 import { WAIT_SCRIPT } from "./shell-script.ts";
-import { type BecomingCommand, WaitingShell } from "./waiting-shell.ts";
+import { type BecomingCommand, WaitingShell, type WaitingShells } from "./waiting-shell.ts";
 
 const STOP_SECONDS = 10;
 const LEAVE_SECONDS = 1;
@@ -24,8 +24,8 @@ export interface BubblewrapSandboxOptions {
   readonly held: HeldProcess;
   readonly spawner: Spawner;
   readonly nsenter: string;
-  /** Whether the host has the shell that waits for commands. */
-  readonly hasDash: boolean;
+  /** Undefined where the host has no shell that could wait for commands. */
+  readonly shells: WaitingShells | undefined;
 }
 
 export class BubblewrapSandbox implements EngineSandbox {
@@ -50,9 +50,8 @@ export class BubblewrapSandbox implements EngineSandbox {
         : `the sandbox's first process ended unexpectedly (code ${end.exitCode})`;
       return { reason };
     });
-    this.#shell = options.hasDash
-      ? new WaitingShell(() => this.#enter(this.#waiting()))
-      : undefined;
+    const { shells } = options;
+    this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
     this.#shell?.prepare();
     this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
       this.exec(command),

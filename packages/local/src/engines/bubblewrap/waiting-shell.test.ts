@@ -91,6 +91,22 @@ describe("a shell that waits for its command in a sandbox", () => {
     expect(hasZombie()).toBe(false);
   });
 
+  test("waits in the sandboxes that were used last only: each costs a process", async () => {
+    const ids = await Promise.all(Array.from({ length: 24 }, () => createRunning(service.client)));
+    for (const each of ids) await run(service.client, each, "true");
+    const shells = () =>
+      descendantsOf(service.process.pid ?? 0).filter(
+        (pid) =>
+          procFile(pid, "cmdline").endsWith("tidybox-shell\0") &&
+          procFile(pid, "comm").trim() === "nsenter",
+      ).length;
+    await eventually(() => shells() <= 16);
+    expect(shells()).toBeGreaterThan(0);
+    for (const each of ids)
+      expect((await run(service.client, each, "echo", each)).stdout).toBe(`${each}\n`);
+    await Promise.all(ids.map((sandboxId) => service.client.deleteSandbox({ sandboxId })));
+  });
+
   test("and a command that stops itself hold up neither the one who lets it go on nor the end", async () => {
     const sandbox = await createRunning(service.client);
     const stopped = sh(service.client, sandbox, "echo $$ > pid; kill -STOP $$; exit 5");

@@ -8,6 +8,9 @@ const TAKE_SECONDS = 5;
 /** What a shell that nobody uses may cost: a process, and three descriptors of the service. */
 const IDLE_SECONDS = 30;
 
+/** How many wait at once in all sandboxes of an engine: those that were used last. */
+const MAX_WAITING = 16;
+
 /** After SIGKILL, until its end and all that it said is here. */
 const END_SECONDS = 5;
 
@@ -16,6 +19,23 @@ export interface BecomingCommand {
   /** All of it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly wantsInput: boolean;
+}
+
+/** Whose shells wait at the moment, longest first. One for all sandboxes of an engine. */
+export class WaitingShells {
+  readonly #waiting = new Set<WaitingShell>();
+
+  added(shell: WaitingShell): void {
+    this.#waiting.add(shell);
+    for (const oldest of this.#waiting) {
+      if (this.#waiting.size <= MAX_WAITING) return;
+      oldest.dismiss();
+    }
+  }
+
+  removed(shell: WaitingShell): void {
+    this.#waiting.delete(shell);
+  }
 }
 
 /**
@@ -27,10 +47,12 @@ export class WaitingShell {
   readonly #start: () => Promise<SpawnedProcess>;
   #waiting: Promise<SpawnedProcess | undefined> | undefined;
   #idle: NodeJS.Timeout | undefined;
+  readonly #all: WaitingShells;
   #closed = false;
 
   /** `start` starts one, with a socket as standard input. */
-  constructor(start: () => Promise<SpawnedProcess>) {
+  constructor(all: WaitingShells, start: () => Promise<SpawnedProcess>) {
+    this.#all = all;
     this.#start = start;
   }
 
@@ -43,10 +65,16 @@ export class WaitingShell {
       if (shell === undefined) this.#forget(waiting);
       void shell?.exited.then(() => this.#forget(waiting));
     });
-    this.#idle = setTimeout(() => {
-      this.#forget(waiting);
-      void waiting.then((shell) => shell && discard(shell));
-    }, IDLE_SECONDS * 1000).unref();
+    this.#idle = setTimeout(() => this.dismiss(), IDLE_SECONDS * 1000).unref();
+    this.#all.added(this);
+  }
+
+  /** Ends the one that waits, if there is one. */
+  dismiss(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#forget(waiting);
+    void waiting.then((shell) => shell && discard(shell));
   }
 
   /** The process that is now the command; undefined, and nothing was run, where there is none. */
@@ -80,15 +108,13 @@ export class WaitingShell {
   /** No more of them. The one that waits ends with its sandbox. */
   close(): void {
     this.#closed = true;
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    this.#forget(waiting);
-    void waiting.then((shell) => shell && discard(shell));
+    this.dismiss();
   }
 
   #forget(waiting: Promise<SpawnedProcess | undefined>): void {
     if (this.#waiting !== waiting) return;
     this.#waiting = undefined;
+    this.#all.removed(this);
     clearTimeout(this.#idle);
   }
 }
