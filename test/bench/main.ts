@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
+import { clientImport } from "./cases/client-import.ts";
+import { hundred } from "./cases/hundred.ts";
 import { exec, lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
+import { thousandExecs } from "./cases/thousand-execs.ts";
 import { type Result, printReport } from "./report.ts";
 
 const { values } = parseArgs({
@@ -14,6 +17,9 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   lifecycle: () => lifecycle(quick ? 10 : 100),
   exec: () => exec(quick ? 20 : 200),
   "many-alive": () => manyAlive(quick ? 20 : 200, quick ? 20 : 200),
+  "client-import": () => clientImport(quick ? 2 : 21),
+  hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),
+  "thousand-execs": () => thousandExecs(quick ? 50 : 1000),
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
 };
 

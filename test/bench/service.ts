@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Connection } from "@tidybox/client";
@@ -8,7 +8,10 @@ import { Connection } from "@tidybox/client";
 /** A `tidybox serve` of this workspace, in a process of its own. */
 export interface BenchService extends AsyncDisposable {
   readonly connection: Connection;
+  readonly apiKey: string;
   readonly pid: number;
+  /** Open descriptors of the service's process. */
+  openDescriptors(): number;
   /** Resident bytes of the service's process. */
   residentBytes(): number;
 }
@@ -33,7 +36,9 @@ export async function startService(engine = "bubblewrap"): Promise<BenchService>
   });
   return {
     connection,
+    apiKey: printed["CWSANDBOX_API_KEY"] ?? "",
     pid,
+    openDescriptors: () => readdirSync(`/proc/${pid}/fd`).length,
     residentBytes: () =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024,
     [Symbol.asyncDispose]: async () => {
