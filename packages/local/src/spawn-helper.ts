@@ -13,6 +13,7 @@ import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
+import { Terminals } from "./spawner/terminals.ts";
 
 type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
 type HoldRequest = Extract<HelperRequest, { type: "hold" }>;
@@ -34,6 +35,8 @@ closeInheritedDescriptors();
 let setup: HelperSetup | undefined;
 /** Children that have not been reaped: only their pids are safe to signal. */
 const running = new Map<number, { readonly child: ChildProcess; readonly target: () => number }>();
+
+const terminals = new Terminals(answer);
 
 function answer(message: HelperAnswer): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
@@ -197,6 +200,7 @@ function watch(
 }
 
 function signalRunning(id: number, signal: NodeJS.Signals): void {
+  if (terminals.kill(id)) return;
   const target = running.get(id)?.target() ?? 0;
   if (target === 0) return;
   try {
@@ -218,6 +222,7 @@ function work(id: number, program: string, args: readonly string[]): void {
 }
 
 function leave(): never {
+  terminals.killAll();
   for (const { child, target } of running.values()) {
     for (const pid of [target(), child.pid ?? 0]) {
       try {
@@ -240,6 +245,10 @@ process.on("message", (request: HelperRequest) => {
       return void run(request);
     case "hold":
       return hold(request);
+    case "terminal":
+      return terminals.open(request, setup?.inputSocket ?? "", setup?.terminals);
+    case "resize":
+      return terminals.resize(request.id, request);
     case "signal":
       return signalRunning(request.id, request.signal);
     case "kill-marked":

@@ -1,20 +1,22 @@
 import { withDeadline } from "../../deadline.ts";
-import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
-import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
+import type { HeldProcess, Spawner } from "../../spawner/spawner.ts";
+import type {
+  EngineProcess,
+  EngineSandbox,
+  EngineTerminal,
+  ExecCommand,
+  SandboxPlan,
+  TerminalExecCommand,
+} from "../engine.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { commandLaunched, terminateCommand } from "./entered-command.ts";
+import { entryOf } from "./entry.ts";
 import { LaunchFailure } from "./launch-failure.ts";
+import { openSandboxTerminal } from "./sandbox-terminal.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 
 const STOP_SECONDS = 10;
 const LEAVE_SECONDS = 1;
-
-/**
- * Variables that the loader and the C library of nsenter and setpriv would obey on their way in,
- * where nsenter still sees the host's files. They are set inside instead, for the command only.
- */
-const OBEYED_BY_LIBRARIES =
-  /^(LANGUAGE|LD_.*|GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_.*|MUSL_LOCPATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR)$/;
 
 export interface BubblewrapSandboxOptions {
   readonly plan: SandboxPlan;
@@ -28,7 +30,7 @@ export class BubblewrapSandbox implements EngineSandbox {
   readonly ended: Promise<{ readonly reason: string }>;
   readonly #options: BubblewrapSandboxOptions;
   readonly #files: SandboxFiles;
-  readonly #entered = new Set<SpawnedProcess>();
+  readonly #entered = new Set<{ readonly exited: Promise<unknown> }>();
   #over = false;
   #stopping = false;
 
@@ -48,27 +50,12 @@ export class BubblewrapSandbox implements EngineSandbox {
   }
 
   async exec(command: ExecCommand): Promise<EngineProcess> {
-    const { plan, root, held, spawner, nsenter } = this.#options;
-    const environment: Record<string, string> = { PATH: root.path, HOME: "/root", LANG: "C.UTF-8" };
-    const inside: string[] = [];
-    for (const [name, value] of Object.entries({ ...plan.environment, ...command.environment })) {
-      if (OBEYED_BY_LIBRARIES.test(name)) inside.push(`${name}=${value}`);
-      else environment[name] = value;
-    }
+    const { held, spawner, nsenter } = this.#options;
+    const entry = entryOf(this.#options, held.innerPid, command.environment);
     const spawned = await spawner.spawn({
       file: nsenter,
-      args: [
-        ...["--preserve-credentials", "-t", String(held.innerPid), "-U", "-m", "-u", "-i"],
-        ...(plan.denyEgress ? ["-n"] : []),
-        ...["-p", "-C", "-w", "--"],
-        // nsenter alone has every capability of the sandbox's user namespace: it could remount a
-        // read-only bind and write to the host's files.
-        ...root.hostProgram("setpriv"),
-        ...["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"],
-        ...(inside.length > 0 ? [...root.hostProgram("env"), ...inside] : []),
-        ...command.argv,
-      ],
-      environment,
+      args: [...entry.args, ...command.argv],
+      environment: entry.environment,
       cwd: "/",
       wantsInput: command.wantsInput,
     });
@@ -86,6 +73,17 @@ export class BubblewrapSandbox implements EngineSandbox {
       terminate: () => void terminateCommand(spawned),
       kill: () => spawned.signal("SIGKILL"),
     };
+  }
+
+  get terminalsMissing(): string | undefined {
+    return this.#options.spawner.terminalsMissing;
+  }
+
+  async terminal(command: TerminalExecCommand): Promise<EngineTerminal> {
+    const terminal = await openSandboxTerminal(this.#options, command);
+    this.#entered.add(terminal);
+    void terminal.exited.then(() => this.#entered.delete(terminal));
+    return terminal;
   }
 
   readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {

@@ -1,6 +1,5 @@
 import type { OutputFilter } from "../../spawner/output-pipe.ts";
 
-const PROGRAM = Buffer.from("setpriv: ");
 const NEW_LINE = "\n".charCodeAt(0);
 
 /**
@@ -10,14 +9,16 @@ const NEW_LINE = "\n".charCodeAt(0);
  */
 export class LaunchFailure implements OutputFilter {
   readonly #program: string;
+  readonly #launcher: Buffer;
   readonly #expected: Buffer;
   #held = Buffer.alloc(0);
   #state: "looking" | "found" | "passing" = "looking";
   #text = "";
 
-  constructor(program: string) {
+  constructor(program: string, launcher = "setpriv") {
     this.#program = program;
-    this.#expected = Buffer.from(`setpriv: failed to execute ${program}: `);
+    this.#launcher = Buffer.from(`${launcher}: `);
+    this.#expected = Buffer.from(`${launcher}: failed to execute ${program}: `);
   }
 
   /** `nope: No such file or directory`, once it was read; undefined for a command that ran. */
@@ -35,7 +36,10 @@ export class LaunchFailure implements OutputFilter {
       return this.#pass(Buffer.concat([Buffer.from(`${this.#program}: `), said]));
     }
     // It says it in several pieces, the first of which is its whole name.
-    if (seen.length >= PROGRAM.length && this.#expected.subarray(0, seen.length).equals(seen)) {
+    if (
+      seen.length >= this.#launcher.length &&
+      this.#expected.subarray(0, seen.length).equals(seen)
+    ) {
       this.#held = seen;
       return Buffer.alloc(0);
     }
