@@ -17,6 +17,12 @@ export type { WaitOptions } from "./sandbox/wait.ts";
 export type { ExecOptions } from "./exec/options.ts";
 export type { ExecResult } from "./exec/result.ts";
 export type { PartialExecResult } from "./exec/result.ts";
+export type { SandboxProcess } from "./exec/sandbox-process.ts";
+export type { ShellInput } from "./exec/shell.ts";
+export type { ShellOptions } from "./exec/shell.ts";
+export type { ShellOutput } from "./exec/shell.ts";
+export type { SpawnOptions } from "./exec/spawn-options.ts";
+export type { TerminalSize } from "./exec/input.ts";
 
 export { Session } from "./session/session.ts";
 export type { CloseOptions } from "./session/session.ts";

@@ -32,6 +32,10 @@ const GATE = 'IFS= read -r tty && exec 0<>"$tty" 1>&0 2>&0 && exec "$@"';
 
 /** What Ctrl+D types. */
 const END_OF_INPUT = "\u0004";
+const END_AGAIN_MILLISECONDS = 100;
+/** A terminal holds 4096 of them; after that it beeps. */
+const MAX_END_AGAIN_MILLISECONDS = 10_000;
+
 const NEW_LINE = "\n".charCodeAt(0);
 
 closeInheritedDescriptors();
@@ -127,9 +131,18 @@ function typeInto(master: ReadStream, socket: Socket): void {
     socket.pause();
     master.once("drain", () => socket.resume());
   });
-  socket.once("end", () => {
-    if (!master.destroyed) master.write(last === NEW_LINE ? END_OF_INPUT : END_OF_INPUT.repeat(2));
-  });
+  socket.once("end", () => typeEnd(master, last === NEW_LINE ? 1 : 2, END_AGAIN_MILLISECONDS));
+}
+
+/**
+ * Again and again, less and less often: a shell that sets its terminal up at that moment loses it,
+ * and whoever reads after somebody who has read it is at the end of input, too.
+ */
+function typeEnd(master: ReadStream, times: number, waitMilliseconds: number): void {
+  if (master.destroyed) return;
+  master.write(END_OF_INPUT.repeat(times));
+  const next = Math.min(waitMilliseconds * 2, MAX_END_AGAIN_MILLISECONDS);
+  setTimeout(() => typeEnd(master, 1, next), waitMilliseconds).unref();
 }
 
 async function relay(output: OutputPipe, socket: Socket): Promise<void> {

@@ -7,6 +7,7 @@ import { call } from "../connection/call.ts";
 import { Deadline } from "../connection/waiting.ts";
 import { QuotaError, TimeoutError } from "../errors/request-errors.ts";
 import { FileError } from "../errors/sandbox-errors.ts";
+import { wholeInput } from "../exec/input.ts";
 import { OutputBuffer } from "../exec/output-buffer.ts";
 import { runStream } from "../exec/stream.ts";
 import { checkText } from "../options/checks.ts";
@@ -83,7 +84,7 @@ async function writeStreamed(
       action,
       path,
       command: writeCommand(path, content.byteLength),
-      input: content,
+      input: wholeInput(content),
       signal: deadline.signal,
     },
     { stdout: () => {}, stderr: (data) => stderr.write(data) },

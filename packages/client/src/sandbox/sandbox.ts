@@ -6,6 +6,10 @@ import { decodeText } from "../exec/output-buffer.ts";
 import type { ExecResult } from "../exec/result.ts";
 import { atCallSite } from "../errors/call-site.ts";
 import { runCommand } from "../exec/run-command.ts";
+import type { SandboxProcess } from "../exec/sandbox-process.ts";
+import { runShell, type ShellOptions } from "../exec/shell.ts";
+import { spawnCommand } from "../exec/spawn-command.ts";
+import type { SpawnOptions } from "../exec/spawn-options.ts";
 import { readFile } from "../files/read-file.ts";
 import { writeFile } from "../files/write-file.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
@@ -151,6 +155,26 @@ export class Sandbox implements AsyncDisposable {
    */
   exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     return atCallSite(this.exec, () => runCommand(this.#handle, command, options));
+  }
+
+  /**
+   * Starts a command whose streams are read and written while it runs. Resolves once it is under
+   * way; whoever started it ends it: `await using`, {@link SandboxProcess.kill}, or its own end.
+   *
+   * @throws TimeoutError when the service is not ready for it in time
+   * @throws SandboxClosedError when the sandbox is stopped
+   */
+  spawn(command: readonly string[], options: SpawnOptions = {}): Promise<SandboxProcess> {
+    return atCallSite(this.spawn, () => spawnCommand(this.#handle, command, options));
+  }
+
+  /**
+   * An interactive shell, or another command, in a terminal that is joined with this process's own:
+   * keys go there as they are typed, Ctrl+C too, and the size follows the window. Resolves with its
+   * exit code when it ends, and leaves the terminal as it was.
+   */
+  shell(options: ShellOptions = {}): Promise<number> {
+    return atCallSite(this.shell, () => runShell(this.#handle, options));
   }
 
   /**

@@ -119,9 +119,26 @@ describe.each(["bubblewrap", "process"] as const)("a terminal with the engine %s
     expect(text).toContain("half a linehalf a line");
   });
 
+  test("is at the end of input for everybody who reads after it, a shell that is starting too", async () => {
+    const twice = await open(["/bin/sh", "-c", "cat; stty raw; stty -raw; cat; echo over"]);
+    twice.requests.send({ case: "close", value: {} });
+    expect(await twice.rest()).toMatchObject({
+      text: expect.stringContaining("over"),
+      exitCode: 0,
+    });
+    const shell = await open(["bash", "--norc", "-i"]);
+    type(shell, "echo from-$((1 + 1))\n");
+    shell.requests.send({ case: "close", value: {} });
+    const { text, exitCode } = await shell.rest();
+    expect(text).toContain("from-2");
+    expect(exitCode).toBe(0);
+  });
+
   test("interrupts with Ctrl+C: 130, and not for a program that goes on after it", async () => {
     const screen = await open(["/bin/sh", "-c", "echo begun; sleep 600"]);
     await screen.shows("begun");
+    // A dash that is just becoming its last command loses signals.
+    await eventually(() => sleeping(service));
     type(screen, "\u0003");
     expect((await screen.rest()).exitCode).toBe(130);
 
