@@ -24,6 +24,54 @@ export function wholeInput(bytes: Uint8Array): CommandInput {
   };
 }
 
+/** From somewhere else, piece by piece, and only as fast as the wire takes it. */
+export class StreamedInput implements CommandInput {
+  readonly #iterator: AsyncIterator<string | Uint8Array>;
+  readonly #failed = new AbortController();
+  #sentBytes = 0;
+
+  constructor(source: AsyncIterable<string | Uint8Array>) {
+    this.#iterator = source[Symbol.asyncIterator]();
+  }
+
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  /** Aborts with what the source has thrown: a stream that just ended would look whole. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  async *messages(): AsyncGenerator<ExecStreamRequest> {
+    try {
+      for (;;) {
+        const { done, value } = await this.#iterator.next();
+        if (done === true) break;
+        const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+        if (!(bytes instanceof Uint8Array)) {
+          throw new TypeError(
+            `the stream gave ${typeof value}, and not text or bytes (Uint8Array)`,
+          );
+        }
+        for (const frame of framesOf(bytes)) {
+          yield request({ case: "stdin", value: frame });
+          this.#sentBytes += frame.byteLength;
+        }
+      }
+    } catch (error) {
+      this.#failed.abort(error);
+      throw error;
+    }
+    yield request({ case: "close", value: {} });
+  }
+
+  /** Lets go of the source, read to its end or not. */
+  async close(): Promise<void> {
+    await Promise.resolve(this.#iterator.return?.()).catch(() => {});
+  }
+}
+
 export interface TerminalSize {
   readonly columns: number;
   readonly rows: number;

@@ -3,6 +3,14 @@ import { ReadableStream, type ReadableStreamDefaultController } from "node:strea
 /** As much as a pipe and its two ends hold; the rest waits in the sandbox. */
 const QUEUED_BYTES = 256 * 1024;
 
+export interface OutputQueueOptions {
+  /** Reads as empty, and takes everything at once. */
+  readonly discards?: boolean;
+  readonly onFirstRead?: (() => void) | undefined;
+  /** When the reader leaves: from then on everything is thrown away. */
+  readonly onCancel?: ((reason: unknown) => void) | undefined;
+}
+
 /**
  * One stream of a command, between the wire and its reader. Takes what came before an end or a
  * failure to the reader first.
@@ -17,16 +25,21 @@ export class OutputQueue {
   #discards: boolean;
   #end: { readonly error?: unknown } | undefined;
 
-  /** @param discards reads as empty, and takes everything at once */
-  constructor(discards = false) {
+  constructor({ discards = false, onFirstRead, onCancel }: OutputQueueOptions = {}) {
     this.#discards = discards;
     this.readable = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
           if (discards) controller.close();
         },
-        pull: (controller) => this.#pull(controller),
-        cancel: () => {
+        pull: (controller) => {
+          const first = onFirstRead;
+          onFirstRead = undefined;
+          first?.();
+          return this.#pull(controller);
+        },
+        cancel: (reason) => {
+          onCancel?.(reason);
           this.#discards = true;
           this.#chunks.length = 0;
           this.#wakeWriter?.();

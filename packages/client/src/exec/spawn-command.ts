@@ -95,8 +95,8 @@ class RunningCommand {
     this.#handle = handle;
     this.#options = options;
     this.#terminal = terminal;
-    this.stdout = new OutputQueue(options.stdout === "ignore");
-    this.stderr = new OutputQueue(options.stderr === "ignore");
+    this.stdout = new OutputQueue({ discards: options.stdout === "ignore" });
+    this.stderr = new OutputQueue({ discards: options.stderr === "ignore" });
     this.record = new CommandRecord(command, options.cwd, partialResult(command, this.#tails));
     this.ready = new Promise((resolve) => {
       this.#isReady = resolve;
