@@ -19,7 +19,7 @@ export default defineConfig({
   // Bundled: p-retry is ESM only, and the CommonJS build must not require an ES module. The wire's
   // libraries are two hundred small files, which load slower than all that is done with them, in
   // every worker of a test run. They stay dependencies for their types.
-  noExternal: ["p-retry", "is-network-error", /^@connectrpc\//, /^@bufbuild\//],
+  noExternal: ["p-retry", "is-network-error", "modern-tar", /^@connectrpc\//, /^@bufbuild\//],
   esbuildOptions(options, { format }) {
     if (format !== "cjs") return;
     // Jest refuses `import()` in CommonJS; `require` is as late.

@@ -1,11 +1,19 @@
-import { defineConfig } from "tsup";
+import { defineConfig, type Options } from "tsup";
 
-export default defineConfig({
-  entry: ["src/index.ts", "src/spawn-helper.ts", "src/probe-main.ts"],
+const options: Options = {
   format: ["esm"],
   target: "node22",
-  dts: true,
-  clean: true,
   sourcemap: false,
-  splitting: true,
-});
+};
+
+export default defineConfig([
+  {
+    ...options,
+    entry: ["src/index.ts", "src/spawn-helper.ts", "src/probe-main.ts"],
+    dts: true,
+    clean: ["dist/*", "!dist/terminal-main.js"],
+    splitting: true,
+  },
+  // In one piece: it is copied where the account of the service could not read it.
+  { ...options, entry: ["src/terminal-main.ts"], splitting: false },
+]);

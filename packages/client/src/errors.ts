@@ -9,6 +9,8 @@ export { QuotaError } from "./errors/request-errors.ts";
 export { TimeoutError } from "./errors/request-errors.ts";
 export { UnavailableError } from "./errors/request-errors.ts";
 export { FileError } from "./errors/sandbox-errors.ts";
+export { FilesError } from "./errors/sandbox-errors.ts";
+export type { FileFailure } from "./errors/sandbox-errors.ts";
 export { SandboxClosedError } from "./errors/sandbox-errors.ts";
 export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";

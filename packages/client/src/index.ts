@@ -21,6 +21,17 @@ export type { WaitOptions } from "./sandbox/wait.ts";
 export type { ExecOptions } from "./exec/options.ts";
 export type { ExecResult } from "./exec/result.ts";
 export type { PartialExecResult } from "./exec/result.ts";
+export type { SandboxProcess } from "./exec/sandbox-process.ts";
+export type { ShellInput } from "./exec/shell.ts";
+export type { ShellOptions } from "./exec/shell.ts";
+export type { ShellOutput } from "./exec/shell.ts";
+export type { SpawnOptions } from "./exec/spawn-options.ts";
+export type { TerminalSize } from "./exec/input.ts";
+
+export type { DirectoryOptions } from "./files/directory-options.ts";
+export type { DownloadOptions } from "./files/directory-options.ts";
+export type { FileContent } from "./files/write-file.ts";
+export type { TransferOptions } from "./files/write-file.ts";
 
 export { Session } from "./session/session.ts";
 export type { CloseOptions } from "./session/session.ts";
@@ -66,6 +77,8 @@ export { QuotaError } from "./errors/request-errors.ts";
 export { TimeoutError } from "./errors/request-errors.ts";
 export { UnavailableError } from "./errors/request-errors.ts";
 export { FileError } from "./errors/sandbox-errors.ts";
+export { FilesError } from "./errors/sandbox-errors.ts";
+export type { FileFailure } from "./errors/sandbox-errors.ts";
 export { SandboxClosedError } from "./errors/sandbox-errors.ts";
 export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";

@@ -14,6 +14,7 @@ import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import { kill, killLed, wakeLeader } from "./spawner/leader.ts";
 import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
+import { Terminals } from "./spawner/terminals.ts";
 
 type SpawnRequest = Extract<HelperRequest, { type: "spawn" }>;
 type HoldRequest = Extract<HelperRequest, { type: "hold" }>;
@@ -45,6 +46,8 @@ interface Running {
   /** See {@link killLed}. */
   readonly leads: boolean;
 }
+
+const terminals = new Terminals(answer);
 
 function answer(message: HelperAnswer): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
@@ -211,6 +214,7 @@ function watch(
 }
 
 function signalRunning(id: number, signal: NodeJS.Signals): void {
+  if (terminals.kill(id)) return;
   const known = running.get(id);
   const target = known?.target() ?? 0;
   if (known === undefined || target === 0) return;
@@ -244,6 +248,7 @@ function work(id: number, program: string, args: readonly string[]): void {
 }
 
 function leave(): never {
+  terminals.killAll();
   for (const { child, target, leads } of running.values()) {
     if (leads && killLed(child.pid ?? 0)) continue;
     for (const pid of [target(), child.pid ?? 0]) if (pid !== 0) kill(pid, "SIGKILL");
@@ -261,6 +266,10 @@ process.on("message", (request: HelperRequest) => {
       return void run(request);
     case "hold":
       return hold(request);
+    case "terminal":
+      return terminals.open(request, setup?.inputSocket ?? "", setup?.terminals);
+    case "resize":
+      return terminals.resize(request.id, request);
     case "signal":
       return signalRunning(request.id, request.signal);
     case "kill-marked":

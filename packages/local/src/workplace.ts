@@ -8,6 +8,7 @@ import { type Identity, unusedIdentity } from "./privileges/identity.ts";
 import { isReachableByOthers } from "./privileges/reachable.ts";
 import type { FailedMount, ToolMount } from "./spawner/messages.ts";
 import { Spawner } from "./spawner/spawner.ts";
+import { prepareTerminals } from "./spawner/terminal-program.ts";
 import { removeTree } from "./state-folder/remove-tree.ts";
 import { makeStateFolder, serviceMarker } from "./state-folder/state-folder.ts";
 
@@ -78,7 +79,12 @@ async function startSpawner(
   identity: Identity | undefined,
   mounts: readonly ToolMount[],
 ): Promise<{ readonly spawner: Spawner; readonly failedMounts: readonly FailedMount[] }> {
-  const options = { folder, watchdogMarker: serviceMarker(folder), ...(identity && { identity }) };
+  const options = {
+    folder,
+    watchdogMarker: serviceMarker(folder),
+    terminals: prepareTerminals(folder, identity),
+    ...(identity && { identity }),
+  };
   try {
     const spawner = await Spawner.start({ ...options, mounts });
     return { spawner, failedMounts: spawner.failedMounts };

@@ -28,3 +28,21 @@ export class FileError extends TidyboxError {
     this.path = options.path;
   }
 }
+
+/** Of several files, some could not be read or written; `path` and `reason` are the first one's. */
+export class FilesError extends FileError {
+  /** One for each file that failed. */
+  readonly failures: readonly FileFailure[];
+
+  constructor(
+    options: ErrorOptionsOf & { readonly path: string; readonly failures: readonly FileFailure[] },
+  ) {
+    super(options);
+    this.failures = options.failures;
+  }
+}
+
+export interface FileFailure {
+  readonly path: string;
+  readonly error: unknown;
+}

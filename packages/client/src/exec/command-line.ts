@@ -5,6 +5,8 @@ export interface DirectedCommand {
   readonly argv: readonly string[];
   /** Whether this end says that the directory could not be entered, and not the command's own. */
   readonly missedDirectory: (exitCode: number, stderr: string) => boolean;
+  /** What this end then prints to stderr, and nothing else. */
+  readonly missedWord: string | undefined;
 }
 
 const NO_DIRECTORY_EXIT_CODE = 125;
@@ -17,11 +19,13 @@ const ENTER_DIRECTORY = `cd -- "$1" 2>/dev/null || { printf %s "$2" >&2; exit ${
  * entered is told by a word that nobody else can print: the command must not get the blame.
  */
 export function inDirectory(command: readonly string[], cwd: string | undefined): DirectedCommand {
-  if (cwd === undefined) return { argv: command, missedDirectory: () => false };
+  if (cwd === undefined)
+    return { argv: command, missedDirectory: () => false, missedWord: undefined };
   const word = `no-directory-${randomUUID()}`;
   return {
     argv: ["/bin/sh", "-c", ENTER_DIRECTORY, "sh", cwd, word, ...command],
     missedDirectory: (exitCode, stderr) => exitCode === NO_DIRECTORY_EXIT_CODE && stderr === word,
+    missedWord: word,
   };
 }
 

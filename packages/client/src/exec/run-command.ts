@@ -1,19 +1,25 @@
 import { DEFAULT_CALL_TIMEOUT_SECONDS } from "@tidybox/protocol";
 import { Deadline } from "../connection/waiting.ts";
-import { CommandFailedError, CommandTimeoutError } from "../errors/command-errors.ts";
-import { FileError } from "../errors/sandbox-errors.ts";
-import { checkCommand, checkSeconds, checkText, checkTextMap } from "../options/checks.ts";
+import { CommandFailedError } from "../errors/command-errors.ts";
+import {
+  checkCommand,
+  checkNames,
+  checkSeconds,
+  checkText,
+  checkTextMap,
+} from "../options/checks.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
 import { inDirectory, showCommand } from "./command-line.ts";
+import { wholeInput } from "./input.ts";
 import { CommandRecord } from "./observed-command.ts";
 import type { ExecOptions } from "./options.ts";
 import { OutputBuffer } from "./output-buffer.ts";
-import type { ExecResult, PartialExecResult } from "./result.ts";
+import { missedDirectoryError, partialResult, tailOf, timeoutError } from "./outcome.ts";
+import type { ExecResult } from "./result.ts";
 import { runStream } from "./stream.ts";
 
 const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-const SHOWN_STDERR_CHARACTERS = 2000;
 
 /** A name that is passed over in silence is worst where it is `timeout`. */
 const KNOWN_OPTIONS: Readonly<Record<keyof ExecOptions, true>> = {
@@ -58,25 +64,6 @@ interface Output {
   readonly stderr: OutputBuffer;
 }
 
-function partialResult(
-  command: readonly string[],
-  { stdout, stderr }: Output,
-): () => PartialExecResult {
-  const startedAt = performance.now();
-  return () => ({
-    command: [...command],
-    stdout: stdout.text(),
-    stderr: stderr.text(),
-    stdoutBytes: stdout.bytes(),
-    stderrBytes: stderr.bytes(),
-    stdoutTruncated: stdout.truncated,
-    stderrTruncated: stderr.truncated,
-    stdoutBytesProduced: stdout.producedBytes,
-    stderrBytesProduced: stderr.producedBytes,
-    durationSeconds: (performance.now() - startedAt) / 1000,
-  });
-}
-
 async function collect(
   handle: SandboxHandle,
   { command, soFar }: CommandRecord,
@@ -95,30 +82,20 @@ async function collect(
       action: `run ${showCommand(command)}`,
       command: argv,
       env: options.env,
-      input:
-        typeof options.input === "string" ? new TextEncoder().encode(options.input) : options.input,
+      input: options.input === undefined ? undefined : wholeInput(bytesOf(options.input)),
       signal: deadline.signal,
     },
     { stdout: (data) => stdout.write(data), stderr: (data) => stderr.write(data) },
   );
   if (options.cwd !== undefined && missedDirectory(exitCode, stderr.text())) {
-    throw new FileError({
-      message: `The working directory ${JSON.stringify(options.cwd)} (option cwd) cannot be entered in sandbox ${handle.id}; ${showCommand(command)} was not run.`,
-      advice: "Make the directory first, or correct cwd.",
-      sandboxId: handle.id,
-      path: options.cwd,
-    });
+    throw missedDirectoryError(handle.id, command, options.cwd);
   }
   return { ...soFar(), exitCode };
 }
 
 function checkOptions(command: readonly string[], options: ExecOptions): void {
   const { cwd, env, timeoutSeconds, maxOutputBytes } = options;
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(KNOWN_OPTIONS, name));
-  if (unknown !== undefined) {
-    const known = Object.keys(KNOWN_OPTIONS).join(", ");
-    throw invalidOption(unknown, "is not an option of exec()", `Known are: ${known}.`);
-  }
+  checkNames(options, KNOWN_OPTIONS, "exec()");
   checkCommand(command, "command");
   if (cwd !== undefined) checkText(cwd, "cwd");
   if (env !== undefined) checkTextMap(env, "env");
@@ -128,17 +105,8 @@ function checkOptions(command: readonly string[], options: ExecOptions): void {
   }
 }
 
-function timeoutError(
-  sandboxId: string,
-  timeoutSeconds: number,
-  result: PartialExecResult,
-): CommandTimeoutError {
-  return new CommandTimeoutError({
-    message: `Command timed out after ${timeoutSeconds} s in sandbox ${sandboxId}: ${showCommand(result.command)}${tailOf(result)}`,
-    advice: "Raise timeoutSeconds if it needs longer; what it printed is in the error's result.",
-    sandboxId,
-    result,
-  });
+function bytesOf(input: string | Uint8Array): Uint8Array {
+  return typeof input === "string" ? new TextEncoder().encode(input) : input;
 }
 
 function failedError(sandboxId: string, result: ExecResult): CommandFailedError {
@@ -147,10 +115,4 @@ function failedError(sandboxId: string, result: ExecResult): CommandFailedError 
     sandboxId,
     result,
   });
-}
-
-function tailOf({ stdout, stderr }: PartialExecResult): string {
-  const shown = stderr.trim() === "" ? stdout.trimEnd() : stderr.trimEnd();
-  if (shown === "") return "";
-  return `\n${shown.length > SHOWN_STDERR_CHARACTERS ? `…${shown.slice(-SHOWN_STDERR_CHARACTERS)}` : shown}`;
 }

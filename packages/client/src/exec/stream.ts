@@ -6,28 +6,30 @@ import {
   type ExecStreamRequest,
   ExecStreamRequestSchema,
   type ExecStreamResponse,
-  STDIN_FRAME_BYTES,
 } from "@tidybox/protocol";
 import { withRetries } from "../connection/call.ts";
 import { settlesWithin, timerDelayMs } from "../connection/waiting.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
+import type { CommandInput, TerminalSize } from "./input.ts";
 
 export interface StreamedCommand {
   readonly action: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>> | undefined;
-  readonly input?: Uint8Array | undefined;
+  readonly input?: CommandInput | undefined;
+  readonly terminal?: TerminalSize | undefined;
   readonly path?: string | undefined;
   /** Ends the stream, and with it, as well as the service can, the process. */
   readonly signal: AbortSignal;
 }
 
-/** Takes the output as it comes. The service waits while it does not return. */
+/** Takes the output as it comes. The service, and so the command, waits for what it answers. */
 export interface OutputSinks {
-  readonly stdout: (data: Uint8Array) => void;
-  readonly stderr: (data: Uint8Array) => void;
+  readonly stdout: (data: Uint8Array) => Promise<void> | void;
+  readonly stderr: (data: Uint8Array) => Promise<void> | void;
+  readonly ready?: () => void;
 }
 
 /** After the exit only the end of the stream is left to come. */
@@ -63,20 +65,28 @@ export async function runStream(
 
 async function runOnce(
   { connection, id }: SandboxHandle,
-  { command, env, input, signal }: StreamedCommand,
+  { command, env, input, terminal, signal }: StreamedCommand,
   sinks: OutputSinks,
   onBegin: () => void,
 ): Promise<number> {
   const ended = new AbortController();
   const request = new CommandRequest(
     create(ExecStreamRequestSchema, {
-      message: { case: "init", value: { sandboxId: id, command: [...command], env: { ...env } } },
+      message: {
+        case: "init",
+        value: {
+          sandboxId: id,
+          command: [...command],
+          env: { ...env },
+          ...(terminal && { tty: true, ttyWidth: terminal.columns, ttyHeight: terminal.rows }),
+        },
+      },
     }),
     input,
   );
   const notReady = new AbortController();
   const timer =
-    input === undefined
+    input === undefined && sinks.ready === undefined
       ? undefined
       : setTimeout(
           () => notReady.abort(notReadyError(id)),
@@ -95,9 +105,12 @@ async function runOnce(
       if (message.case === "ready") {
         clearTimeout(timer);
         request.begin();
+        sinks.ready?.();
       } else if (message.case === "output") {
         const { stream, data } = message.value;
-        (stream === ExecStreamOutput_Stream.STDERR ? sinks.stderr : sinks.stdout)(data);
+        const isStderr = terminal === undefined && stream === ExecStreamOutput_Stream.STDERR;
+        const taken = (isStderr ? sinks.stderr : sinks.stdout)(data);
+        if (taken !== undefined) await taken;
       } else if (message.case === "exit") {
         void closeBehind(responses, request, ended);
         return message.value.exitCode;
@@ -119,12 +132,12 @@ async function runOnce(
 /** Our half of the stream: the command, then its input once the service is ready for it. */
 class CommandRequest implements AsyncIterable<ExecStreamRequest> {
   readonly #init: ExecStreamRequest;
-  readonly #input: Uint8Array | undefined;
+  readonly #input: CommandInput | undefined;
   readonly #ready: Promise<void>;
   #begin: () => void = () => {};
   sentAll = false;
 
-  constructor(init: ExecStreamRequest, input: Uint8Array | undefined) {
+  constructor(init: ExecStreamRequest, input: CommandInput | undefined) {
     this.#init = init;
     this.#input = input;
     this.#ready = new Promise((resolve) => {
@@ -141,11 +154,7 @@ class CommandRequest implements AsyncIterable<ExecStreamRequest> {
     yield first;
     if (this.#input !== undefined) {
       await this.#ready;
-      for (let offset = 0; offset < this.#input.byteLength; offset += STDIN_FRAME_BYTES) {
-        const value = this.#input.subarray(offset, offset + STDIN_FRAME_BYTES);
-        yield create(ExecStreamRequestSchema, { message: { case: "stdin", value } });
-      }
-      yield create(ExecStreamRequestSchema, { message: { case: "close", value: {} } });
+      yield* this.#input.messages();
     }
     this.sentAll = true;
   }
@@ -163,7 +172,7 @@ async function closeBehind(
 
 function notReadyError(sandboxId: string): TimeoutError {
   return new TimeoutError({
-    message: `Sandbox ${sandboxId} was not ready for a command's input within ${EXEC_READY_TIMEOUT_SECONDS} s.`,
+    message: `Sandbox ${sandboxId} was not ready for a command within ${EXEC_READY_TIMEOUT_SECONDS} s.`,
     sandboxId,
   });
 }

@@ -78,3 +78,15 @@ export function checkUnique(values: readonly string[], option: string): void {
     seen.add(value);
   }
 }
+
+/** @throws ConfigurationError for a name that would be passed over in silence */
+export function checkNames(
+  options: object,
+  known: Readonly<Record<string, true>>,
+  method: string,
+): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (unknown === undefined) return;
+  const names = Object.keys(known).join(", ");
+  throw invalidOption(unknown, `is not an option of ${method}`, `Known are: ${names}.`);
+}

@@ -1,3 +1,4 @@
+import type { ReadableStream } from "node:stream/web";
 import type { Sandbox as SandboxRecord } from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
@@ -6,8 +7,17 @@ import { decodeText } from "../exec/output-buffer.ts";
 import type { ExecResult } from "../exec/result.ts";
 import { atCallSite } from "../errors/call-site.ts";
 import { runCommand } from "../exec/run-command.ts";
+import type { SandboxProcess } from "../exec/sandbox-process.ts";
+import { runShell, type ShellOptions } from "../exec/shell.ts";
+import { spawnCommand } from "../exec/spawn-command.ts";
+import type { SpawnOptions } from "../exec/spawn-options.ts";
+import type { DirectoryOptions, DownloadOptions } from "../files/directory-options.ts";
+import { downloadDirectory } from "../files/download-directory.ts";
+import { readFiles, writeFiles } from "../files/many-files.ts";
 import { readFile } from "../files/read-file.ts";
-import { writeFile } from "../files/write-file.ts";
+import { readFileStream } from "../files/read-stream.ts";
+import { uploadDirectory } from "../files/upload-directory.ts";
+import { type FileContent, type TransferOptions, writeFile } from "../files/write-file.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
@@ -155,27 +165,121 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
+   * Starts a command whose streams are read and written while it runs. Resolves once it is under
+   * way; whoever started it ends it: `await using`, {@link SandboxProcess.kill}, or its own end.
+   *
+   * @throws TimeoutError when the service is not ready for it in time
+   * @throws SandboxClosedError when the sandbox is stopped
+   */
+  spawn(command: readonly string[], options: SpawnOptions = {}): Promise<SandboxProcess> {
+    return atCallSite(this.spawn, () => spawnCommand(this.#handle, command, options));
+  }
+
+  /**
+   * An interactive shell, or another command, in a terminal that is joined with this process's own:
+   * keys go there as they are typed, Ctrl+C too, and the size follows the window. Resolves with its
+   * exit code when it ends, and leaves the terminal as it was.
+   */
+  shell(options: ShellOptions = {}): Promise<number> {
+    return atCallSite(this.shell, () => runShell(this.#handle, options));
+  }
+
+  /**
    * A whole file, at most 256 MiB. Above 32 MiB the image needs `sh` and `cat`.
    *
    * @throws FileError, its `reason` telling missing files, directories, … apart
    */
-  readFile(path: string): Promise<Uint8Array> {
-    return atCallSite(this.readFile, () => readFile(this.#handle, path));
+  readFile(path: string, options: TransferOptions = {}): Promise<Uint8Array> {
+    return atCallSite(this.readFile, () => readFile(this.#handle, path, options));
   }
 
   /** Like {@link Sandbox.readFile}, as UTF-8. */
-  async readTextFile(path: string): Promise<string> {
-    return decodeText(await atCallSite(this.readTextFile, () => readFile(this.#handle, path)));
+  async readTextFile(path: string, options: TransferOptions = {}): Promise<string> {
+    return decodeText(
+      await atCallSite(this.readTextFile, () => readFile(this.#handle, path, options)),
+    );
   }
 
   /**
-   * Creates or replaces a file, at most 256 MiB; text is written as UTF-8. Above 32 MiB the image
-   * needs `sh`, `cat`, `wc` and `mv`. Never sent twice.
-   *
-   * @throws FileError
+   * A file of any size, read from the sandbox only as fast as it is read here, and from the first
+   * read on. Fails with a FileError, also when the file became shorter meanwhile. No limit in time,
+   * unless `timeoutSeconds`. The image needs `sh` and `cat`.
    */
-  writeFile(path: string, content: string | Uint8Array): Promise<void> {
-    return atCallSite(this.writeFile, () => writeFile(this.#handle, path, content));
+  readFileStream(path: string, options: TransferOptions = {}): ReadableStream<Uint8Array> {
+    return readFileStream(this.#handle, path, options);
+  }
+
+  /**
+   * Several files, some at a time, by path.
+   *
+   * @throws FilesError, which names each that could not be read
+   */
+  readFiles(
+    paths: readonly string[],
+    options: TransferOptions = {},
+  ): Promise<Map<string, Uint8Array>> {
+    return atCallSite(this.readFiles, () => readFiles(this.#handle, paths, options));
+  }
+
+  /**
+   * Creates or replaces a file. Text and bytes: at most 256 MiB. A stream of them: any size, never
+   * held in memory, and without a limit in time unless `timeoutSeconds`. Never sent twice.
+   *
+   * A stream, and what is above 32 MiB, goes to a temporary file beside the target, which replaces
+   * it when all has arrived: a broken transfer leaves the old file. It needs `sh`, `cat`, `mkdir`,
+   * `mv`, `rm` and `wc`.
+   *
+   * @throws FileError; what the stream itself throws
+   */
+  writeFile(path: string, content: FileContent, options: TransferOptions = {}): Promise<void> {
+    return atCallSite(this.writeFile, () => writeFile(this.#handle, path, content, options));
+  }
+
+  /**
+   * Several files, some at a time: `{ "/workspace/a.txt": "…" }`. All that can be written is.
+   *
+   * @throws FilesError, which names each that could not be written
+   */
+  writeFiles(
+    files: Readonly<Record<string, FileContent>>,
+    options: TransferOptions = {},
+  ): Promise<void> {
+    return atCallSite(this.writeFiles, () => writeFiles(this.#handle, files, options));
+  }
+
+  /**
+   * Copies what is in a directory of this machine into one of the sandbox, made if need be. Modes
+   * and links within are kept, owners are not. Files that are there too are replaced, others stay.
+   * The image needs `sh`, `mkdir` and `tar`. What fails half-way leaves half of it.
+   *
+   * @throws FileError with the path
+   */
+  uploadDirectory(
+    localPath: string,
+    sandboxPath: string,
+    options: DirectoryOptions = {},
+  ): Promise<void> {
+    return atCallSite(this.uploadDirectory, () =>
+      uploadDirectory(this.#handle, localPath, sandboxPath, options),
+    );
+  }
+
+  /**
+   * Copies what is in a directory of the sandbox into one of this machine, made if need be; else
+   * like {@link Sandbox.uploadDirectory}. The sandbox is not trusted: an entry that would be outside
+   * of the local directory is refused (`reason` `"TIDYBOX_ENTRY_REFUSED"`), links are never written
+   * through, set-uid bits are dropped, and `maxSizeBytes` limits what comes.
+   *
+   * @throws FileError with the path
+   */
+  downloadDirectory(
+    sandboxPath: string,
+    localPath: string,
+    options: DownloadOptions = {},
+  ): Promise<void> {
+    return atCallSite(this.downloadDirectory, () =>
+      downloadDirectory(this.#handle, sandboxPath, localPath, options),
+    );
   }
 
   /** Looks at the sandbox now. @throws NotFoundError when the service does not know it any more */

@@ -7,23 +7,27 @@ import { removeCleanupHandlers } from "../process/cleanup-handlers.ts";
 /** The real service of @tidybox/local, for tests of what ordinarily happens. */
 export interface TestService extends AsyncDisposable {
   readonly connection: Connection;
+  readonly baseUrl: string;
   /** For another way to it. */
   readonly apiKey: string;
+  readonly pid: number;
 }
 
 const START_SECONDS = 25;
-const SCRIPT = `
+const scriptFor = (options: object): string => `
   import { startLocalService } from "@tidybox/local";
-  const service = await startLocalService();
+  const service = await startLocalService(${JSON.stringify(options)});
   process.stdin.resume().once("end", () => service.close().finally(() => process.exit()));
   console.log(JSON.stringify({ baseUrl: service.baseUrl, apiKey: service.token }));
 `;
 
 /** In a process of its own, because the service gives root up for all of its process. */
-export async function startTestService(): Promise<TestService> {
+export async function startTestService(
+  options: { readonly engine?: "bubblewrap" | "process" } = {},
+): Promise<TestService> {
   // The service takes its sandboxes along when the tests are over.
   removeCleanupHandlers();
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", SCRIPT], {
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", scriptFor(options)], {
     cwd: import.meta.dirname,
     stdio: ["pipe", "pipe", "inherit"],
     env: { PATH: process.env["PATH"] },
@@ -41,11 +45,12 @@ export async function startTestService(): Promise<TestService> {
     await stop();
     throw new Error("the local service did not start");
   }
-  const told = JSON.parse(answer.value) as { readonly baseUrl: string; readonly apiKey: string };
-  const connection = new Connection(told);
+  const access = JSON.parse(answer.value) as { readonly baseUrl: string; readonly apiKey: string };
+  const connection = new Connection(access);
   return {
+    ...access,
+    pid: child.pid ?? 0,
     connection,
-    apiKey: told.apiKey,
     [Symbol.asyncDispose]: async () => {
       connection.close();
       await stop();

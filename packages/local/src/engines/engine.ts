@@ -55,10 +55,36 @@ export interface EngineProcess {
   kill(): void;
 }
 
+export interface TerminalExecCommand {
+  /** At least one word; looked up in the sandbox's PATH. */
+  readonly argv: readonly string[];
+  /** On top of the sandbox's own. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Where neither the sandbox nor the command says what kind of terminal it is. */
+export const DEFAULT_TERM = { TERM: "xterm-256color" } as const;
+
+/** A command in a terminal of its own. */
+export interface EngineTerminal {
+  /** What is typed; its end is Ctrl+D. */
+  readonly stdin: Writable;
+  readonly output: OutputPipe;
+  readonly exited: Promise<ProcessEnd>;
+  resize(size: { readonly columns: number; readonly rows: number }): void;
+  /** SIGKILL to the command and all that runs in its terminal. */
+  kill(): void;
+}
+
 export interface EngineSandbox {
   /** Resolves when no process of the sandbox is left; says why when nobody asked for it. */
   readonly ended: Promise<{ readonly reason: string }>;
   exec(command: ExecCommand): Promise<EngineProcess>;
+  /** Why there are no terminals on this machine; undefined when there are. */
+  readonly terminalsMissing: string | undefined;
+  terminal(command: TerminalExecCommand): Promise<EngineTerminal>;
   /** Throws SandboxFileError. Relative paths start at the working directory. */
   readFile(path: string, maxSizeBytes: number): Promise<Uint8Array>;
   /** Throws SandboxFileError. Makes missing parent directories. */

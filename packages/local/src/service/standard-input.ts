@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import type { ExecStreamRequest } from "@tidybox/protocol";
+import type { ExecStreamRequest, ExecStreamResize } from "@tidybox/protocol";
 
 /** A client without input says so in the same breath as its command. */
 const FIRST_INPUT_MILLISECONDS = 5;
@@ -42,6 +42,7 @@ export async function firstInput(
 export async function feedStandardInput(
   requests: AsyncIterator<ExecStreamRequest>,
   stdin: Writable | undefined,
+  onResize?: (size: ExecStreamResize) => void,
 ): Promise<void> {
   // EPIPE is the process's own business: it did not want more.
   stdin?.on("error", () => {});
@@ -49,6 +50,7 @@ export async function feedStandardInput(
     for (;;) {
       const { done, value } = await requests.next();
       if (done === true || value.message.case === "close") break;
+      if (value.message.case === "resize") onResize?.(value.message.value);
       // A resize means nothing without a terminal, and a second init is not a reason to kill.
       if (value.message.case !== "stdin" || stdin === undefined || stdin.destroyed) continue;
       if (!stdin.write(value.message.value)) await drained(stdin);

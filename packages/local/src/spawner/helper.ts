@@ -11,6 +11,7 @@ import type {
   RawEnd,
   ToolMount,
 } from "./messages.ts";
+import type { TerminalSupport } from "./terminal-program.ts";
 
 const START_SECONDS = 20;
 const CLOSE_SECONDS = 5;
@@ -21,6 +22,7 @@ export interface HelperOptions {
   readonly mounts?: readonly ToolMount[];
   readonly identity?: { readonly uid: number; readonly gid: number };
   readonly watchdogMarker?: string;
+  readonly terminals?: TerminalSupport;
 }
 
 type Ended = RawEnd & { readonly stderrTail: string };
@@ -81,6 +83,7 @@ export class Helper {
       inputSocket: options.inputSocket,
       mounts,
       ...(options.identity && { identity: options.identity }),
+      ...(options.terminals && { terminals: options.terminals }),
       ...(options.watchdogMarker !== undefined && { watchdogMarker: options.watchdogMarker }),
     };
     helper.tell(setup);

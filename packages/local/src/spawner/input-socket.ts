@@ -48,13 +48,16 @@ export class InputSocket {
     socket.once("close", () => this.#unnamed.delete(socket));
     let name = "";
     const onData = (bytes: Buffer): void => {
-      name += bytes.toString("latin1");
-      if (!name.includes("\n")) {
+      const end = bytes.indexOf("\n");
+      name += bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
+      if (end < 0) {
         if (name.length > MAX_NAME_BYTES) socket.destroy();
         return;
       }
       socket.off("data", onData);
       socket.pause();
+      // The first output of a terminal may come with the name.
+      if (end + 1 < bytes.length) socket.unshift(bytes.subarray(end + 1));
       this.#unnamed.delete(socket);
       const id = Number.parseInt(name, 10);
       const take = this.#waiting.get(id);

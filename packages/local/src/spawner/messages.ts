@@ -1,3 +1,6 @@
+import type { TerminalCommand, TerminalSize } from "./terminal-messages.ts";
+import type { TerminalSupport } from "./terminal-program.ts";
+
 /** How a sandbox process ended. Exactly one of the two is set, as Node reports it. */
 export interface RawEnd {
   readonly code: number | null;
@@ -23,6 +26,8 @@ export interface HelperSetup {
   readonly mounts: readonly ToolMount[];
   /** What the helper becomes after the mounts; absent: it stays what it is. */
   readonly identity?: { readonly uid: number; readonly gid: number };
+  /** What opens terminals; absent: nothing does. */
+  readonly terminals?: TerminalSupport;
   /** `NAME=value` in the environment of every process that must not outlive the service. */
   readonly watchdogMarker?: string;
 }
@@ -53,6 +58,8 @@ export type HelperRequest =
       readonly command: readonly string[];
       readonly environment: Readonly<Record<string, string>>;
     }
+  | { readonly type: "terminal"; readonly id: number; readonly command: TerminalCommand }
+  | ({ readonly type: "resize"; readonly id: number } & TerminalSize)
   | { readonly type: "remove"; readonly id: number; readonly paths: readonly string[] }
   | { readonly type: "signal"; readonly id: number; readonly signal: NodeJS.Signals }
   | { readonly type: "kill-marked"; readonly id: number; readonly marker: string };

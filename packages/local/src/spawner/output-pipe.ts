@@ -35,14 +35,20 @@ export class OutputPipe {
   #wake: (() => void) | undefined;
   #filter: OutputFilter | undefined;
 
-  /** `fd` is the read end of a pipe whose write end is open already; it is closed with this. */
-  constructor(fd: number, exited: Promise<unknown>) {
-    this.#socket = new Socket({
-      fd,
-      readable: true,
-      writable: false,
-      readableHighWaterMark: BUFFER_BYTES,
-    } as ConstructorParameters<typeof Socket>[0]);
+  /**
+   * `source` is the read end of a pipe whose write end is open already, or a stream; it is closed
+   * with this. `exited` may stay pending where the stream's own end is all that counts.
+   */
+  constructor(source: number | Socket, exited: Promise<unknown>) {
+    this.#socket =
+      typeof source === "number"
+        ? new Socket({
+            fd: source,
+            readable: true,
+            writable: false,
+            readableHighWaterMark: BUFFER_BYTES,
+          } as ConstructorParameters<typeof Socket>[0])
+        : source;
     const wake = (): void => this.#wake?.();
     this.#socket.on("readable", wake).on("end", wake).on("close", wake).on("error", wake);
     void exited.then(() => {

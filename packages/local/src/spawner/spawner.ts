@@ -9,6 +9,7 @@ import { InputSocket } from "./input-socket.ts";
 import type { FailedMount } from "./messages.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import { KILLED_EXIT_CODE, type ProcessEnd, processEnd } from "./process-end.ts";
+import type { TerminalCommand, TerminalSize } from "./terminal-messages.ts";
 
 /** Generous: a machine under full load still forks within it. */
 const SPAWN_SECONDS = 20;
@@ -40,6 +41,17 @@ export interface SpawnedProcess {
   signal(name: NodeJS.Signals): void;
 }
 
+export interface SpawnedTerminal {
+  /** What is typed, and its end. */
+  readonly stdin: Socket;
+  /** Both streams of the program, as the terminal shows them. */
+  readonly output: OutputPipe;
+  readonly exited: Promise<ProcessEnd>;
+  resize(size: TerminalSize): void;
+  /** SIGKILL to everything that runs in it. */
+  kill(): void;
+}
+
 export interface HeldProcess {
   /** Pid, seen from the host, of the first process inside. */
   readonly innerPid: number;
@@ -58,8 +70,17 @@ export class Spawner {
   readonly #helper: Helper;
   readonly #input: InputSocket;
   readonly #fifos: FifoPool;
+  /** Why there are no terminals. */
+  readonly terminalsMissing: string | undefined;
 
-  private constructor(helper: Helper, input: InputSocket, folder: string) {
+  private constructor(
+    helper: Helper,
+    input: InputSocket,
+    folder: string,
+    { terminals }: Pick<HelperOptions, "terminals">,
+  ) {
+    this.terminalsMissing =
+      terminals !== undefined && "missing" in terminals ? terminals.missing : undefined;
     this.#helper = helper;
     this.#input = input;
     this.#fifos = new FifoPool(folder, (paths) =>
@@ -82,7 +103,7 @@ export class Spawner {
         for (const path of [fifoFolder, input.path]) chownSync(path, uid, gid);
       }
       const helper = await Helper.start({ ...helperOptions, inputSocket: input.path });
-      return new Spawner(helper, input, fifoFolder);
+      return new Spawner(helper, input, fifoFolder, options);
     } catch (error) {
       input.close();
       throw error;
@@ -147,6 +168,41 @@ export class Spawner {
       this.#input.forget(id);
       void connected?.then((socket) => socket.destroy());
       for (const fifo of fifos) this.#fifos.discard(fifo);
+      throw error;
+    }
+  }
+
+  /** Starts a program in a terminal of its own. */
+  async terminal(command: TerminalCommand): Promise<SpawnedTerminal> {
+    const id = this.#helper.nextId();
+    const kill = (): void => this.#helper.tell({ type: "signal", id, signal: "SIGKILL" });
+    const connected = this.#input.expect(id);
+    const ended = this.#helper.end(id);
+    try {
+      const answer = await withDeadline(
+        this.#helper.ask({ type: "terminal", id, command }),
+        SPAWN_SECONDS,
+        () => tooSlow("opening a terminal", SPAWN_SECONDS),
+      );
+      if (answer.type !== "spawned") throw unexpected(answer.type);
+      const stdin = await withDeadline(connected, SPAWN_SECONDS, () =>
+        tooSlow("connecting a terminal", SPAWN_SECONDS),
+      );
+      return {
+        stdin,
+        // Who holds the terminal knows when its output has ended, and closes the stream.
+        output: new OutputPipe(stdin, new Promise(() => {})),
+        exited: ended.then((end) =>
+          end === "lost" ? { exitCode: KILLED_EXIT_CODE, lost: true } : processEnd(end),
+        ),
+        resize: (size) => this.#helper.tell({ type: "resize", id, ...size }),
+        kill,
+      };
+    } catch (error) {
+      kill();
+      this.#helper.forget(id);
+      this.#input.forget(id);
+      void connected.then((socket) => socket.destroy());
       throw error;
     }
   }

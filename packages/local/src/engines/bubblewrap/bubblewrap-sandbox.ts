@@ -1,22 +1,24 @@
 import { withDeadline } from "../../deadline.ts";
 import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
-import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
+import type {
+  EngineProcess,
+  EngineSandbox,
+  EngineTerminal,
+  ExecCommand,
+  SandboxPlan,
+  TerminalExecCommand,
+} from "../engine.ts";
 import { commandLaunched, terminateCommand } from "./entered-command.ts";
+import { entryOf, environmentOf } from "./entry.ts";
 import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
 import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
+import { openSandboxTerminal } from "./sandbox-terminal.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 import { WAIT_SCRIPT } from "./shell-script.ts";
 import { type BecomingCommand, WaitingShell, type WaitingShells } from "./waiting-shell.ts";
 
 const STOP_SECONDS = 10;
 const LEAVE_SECONDS = 1;
-
-/**
- * Variables that the loader and the C library of nsenter and setpriv would obey on their way in,
- * where nsenter still sees the host's files. They are set inside instead, for the command only.
- */
-const OBEYED_BY_LIBRARIES =
-  /^(LANGUAGE|LD_.*|GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_.*|MUSL_LOCPATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR)$/;
 
 export interface BubblewrapSandboxOptions {
   readonly plan: SandboxPlan;
@@ -28,11 +30,17 @@ export interface BubblewrapSandboxOptions {
   readonly shells: WaitingShells | undefined;
 }
 
+/** What leads a command in, from outside. */
+interface Entered {
+  readonly exited: Promise<unknown>;
+  readonly signal?: (name: NodeJS.Signals) => void;
+}
+
 export class BubblewrapSandbox implements EngineSandbox {
   readonly ended: Promise<{ readonly reason: string }>;
   readonly #options: BubblewrapSandboxOptions;
   readonly #files: SandboxFiles;
-  readonly #entered = new Set<SpawnedProcess>();
+  readonly #entered = new Set<Entered>();
   readonly #shell: WaitingShell | undefined;
   #plan: SandboxPlan;
   #over = false;
@@ -68,12 +76,7 @@ export class BubblewrapSandbox implements EngineSandbox {
   }
 
   async exec(command: ExecCommand): Promise<EngineProcess> {
-    const { root } = this.#options;
-    const environment = {
-      ...{ PATH: root.path, HOME: "/root", LANG: "C.UTF-8" },
-      ...this.#plan.environment,
-      ...command.environment,
-    };
+    const environment = environmentOf(this.#plan, this.#options.root, command.environment);
     const { argv, wantsInput } = command;
     const became = await this.#shell?.become({ argv, environment, wantsInput });
     const spawned = became ?? (await this.#enter({ argv, environment, wantsInput }));
@@ -95,26 +98,11 @@ export class BubblewrapSandbox implements EngineSandbox {
   /** Starts a process in the sandbox, without any capability. */
   async #enter({ argv, environment, wantsInput }: BecomingCommand): Promise<SpawnedProcess> {
     const { root, held, spawner, nsenter } = this.#options;
-    const inside: string[] = [];
-    const outside: Record<string, string> = {};
-    for (const [name, value] of Object.entries(environment)) {
-      if (OBEYED_BY_LIBRARIES.test(name)) inside.push(`${name}=${value}`);
-      else outside[name] = value;
-    }
+    const entry = entryOf({ plan: this.#plan, root }, held.innerPid, environment);
     const spawned = await spawner.spawn({
       file: nsenter,
-      args: [
-        ...["--preserve-credentials", "-t", String(held.innerPid), "-U", "-m", "-u", "-i"],
-        ...(this.#plan.denyEgress ? ["-n"] : []),
-        ...["-p", "-C", "-w", "--"],
-        // nsenter alone has every capability of the sandbox's user namespace: it could remount a
-        // read-only bind and write to the host's files.
-        ...root.hostProgram("setpriv"),
-        ...["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--"],
-        ...(inside.length > 0 ? [...root.hostProgram("env"), ...inside] : []),
-        ...argv,
-      ],
-      environment: outside,
+      args: [...entry.args, ...argv],
+      environment: entry.environment,
       cwd: "/",
       wantsInput,
       leads: true,
@@ -122,6 +110,17 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#entered.add(spawned);
     void spawned.exited.then(() => this.#entered.delete(spawned));
     return spawned;
+  }
+
+  get terminalsMissing(): string | undefined {
+    return this.#options.spawner.terminalsMissing;
+  }
+
+  async terminal(command: TerminalExecCommand): Promise<EngineTerminal> {
+    const terminal = await openSandboxTerminal({ ...this.#options, plan: this.#plan }, command);
+    this.#entered.add(terminal);
+    void terminal.exited.then(() => this.#entered.delete(terminal));
+    return terminal;
   }
 
   readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
@@ -137,7 +136,7 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#shell?.close();
     if (!this.#over) this.#options.held.kill();
     // Whoever leads in a stopped command has stopped too, and would not reap it.
-    for (const entered of this.#entered) entered.signal("SIGCONT");
+    for (const entered of this.#entered) entered.signal?.("SIGCONT");
     await withDeadline(
       this.ended,
       STOP_SECONDS,

@@ -9,6 +9,10 @@ const LEADERS = {
     name: "setpriv: ",
     says: (program: string) => `setpriv: failed to execute ${program}: `,
   },
+  setsid: {
+    name: "setsid: ",
+    says: (program: string) => `setsid: failed to execute ${program}: `,
+  },
   shell: {
     name: `${SHELL_NAME}: `,
     says: (program: string) => `${SHELL_NAME}: 1: exec: ${program}: `,

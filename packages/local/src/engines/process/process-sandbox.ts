@@ -2,7 +2,15 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { deferred } from "../../deferred.ts";
 import type { SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
-import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
+import {
+  DEFAULT_TERM,
+  type EngineProcess,
+  type EngineSandbox,
+  type EngineTerminal,
+  type ExecCommand,
+  type SandboxPlan,
+  type TerminalExecCommand,
+} from "../engine.ts";
 import { readBounded } from "../read-bounded.ts";
 import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
 import { killMarkedProcesses } from "./marked-processes.ts";
@@ -23,7 +31,7 @@ export class ProcessSandbox implements EngineSandbox {
   readonly ended: Promise<{ readonly reason: string }>;
   readonly #options: ProcessSandboxOptions;
   readonly #end = deferred<{ readonly reason: string }>();
-  readonly #running = new Set<SpawnedProcess>();
+  readonly #running = new Set<Pick<SpawnedProcess, "signal">>();
   #stopping: Promise<void> | undefined;
 
   constructor(options: ProcessSandboxOptions) {
@@ -43,21 +51,12 @@ export class ProcessSandbox implements EngineSandbox {
   }
 
   async exec(command: ExecCommand): Promise<EngineProcess> {
-    const { plan, folders, spawner, serviceMarker, searchPath } = this.#options;
+    const { plan, folders, spawner } = this.#options;
     if (this.#stopping !== undefined) throw new Error(`sandbox ${plan.id} is being stopped`);
     const spawned = await spawner.spawn({
       file: "/bin/sh",
       args: ["-c", RUN_SCRIPT, "sh", ...command.argv],
-      environment: {
-        PATH: searchPath,
-        LANG: "C.UTF-8",
-        HOME: folders.home,
-        TMPDIR: folders.temporary,
-        ...plan.environment,
-        ...command.environment,
-        ...marker(this.#marker),
-        ...marker(serviceMarker),
-      },
+      environment: this.#environment(command.environment),
       cwd: folders.workspace,
       wantsInput: command.wantsInput,
     });
@@ -75,6 +74,47 @@ export class ProcessSandbox implements EngineSandbox {
       launchFailure: () => undefined,
       terminate: () => terminate(spawned.pid),
       kill: () => spawned.signal("SIGKILL"),
+    };
+  }
+
+  get terminalsMissing(): string | undefined {
+    return this.#options.spawner.terminalsMissing;
+  }
+
+  async terminal(command: TerminalExecCommand): Promise<EngineTerminal> {
+    const { plan, folders, spawner } = this.#options;
+    if (this.#stopping !== undefined) throw new Error(`sandbox ${plan.id} is being stopped`);
+    const terminal = await spawner.terminal({
+      file: "/bin/sh",
+      args: ["-c", RUN_SCRIPT, "sh", ...command.argv],
+      environment: this.#environment({
+        ...(plan.environment["TERM"] === undefined && DEFAULT_TERM),
+        ...command.environment,
+      }),
+      cwd: folders.workspace,
+      columns: command.columns,
+      rows: command.rows,
+      owns: true,
+    });
+    const running = { signal: () => terminal.kill() };
+    this.#running.add(running);
+    void terminal.exited.then(() => this.#running.delete(running));
+    // As above: its scan may have been too early.
+    if (this.#stopping !== undefined) terminal.kill();
+    return terminal;
+  }
+
+  #environment(variables: Readonly<Record<string, string>>): Record<string, string> {
+    const { plan, folders, serviceMarker, searchPath } = this.#options;
+    return {
+      PATH: searchPath,
+      LANG: "C.UTF-8",
+      HOME: folders.home,
+      TMPDIR: folders.temporary,
+      ...plan.environment,
+      ...variables,
+      ...marker(this.#marker),
+      ...marker(serviceMarker),
     };
   }
 
