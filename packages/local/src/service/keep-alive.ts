@@ -29,6 +29,9 @@ export function isKeepAlive(
 export class KeepAlive implements Main {
   readonly #end = deferred<ProcessEnd>();
 
+  /** It prints nothing. */
+  readonly drained = Promise.resolve();
+
   get exited(): Promise<ProcessEnd> {
     return this.#end.promise;
   }

@@ -10,6 +10,7 @@ import {
 import { deferred } from "../deferred.ts";
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
+import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
 import type { Main } from "./main-process.ts";
 
@@ -21,7 +22,9 @@ export interface SandboxRecordOptions {
   readonly spec: SandboxSpec;
   readonly plan: SandboxPlan;
   /** Starts the main process; undefined: the sandbox only waits for commands. */
-  readonly startMain: ((sandbox: EngineSandbox) => Promise<Main>) | undefined;
+  readonly startMain: ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined;
+  /** Bounds its log. */
+  readonly logMemory: LogMemory;
   readonly maxLifetimeSeconds: number;
   /** Of the spec on the wire; bounds what listings and the memory of ended sandboxes hold. */
   readonly sizeBytes: number;
@@ -45,6 +48,7 @@ export class SandboxRecord {
   #lifecycle: Lifecycle = { state: State.CREATING };
   #sandbox: EngineSandbox | undefined;
   #main: Main | undefined;
+  readonly #log: LineLog;
   readonly #lifetime: Alarm;
   #started = false;
   #draining: { readonly killAt: number; readonly timer: NodeJS.Timeout } | undefined;
@@ -59,6 +63,7 @@ export class SandboxRecord {
     this.runnerId = options.runnerId;
     this.spec = options.spec;
     this.sizeBytes = options.sizeBytes;
+    this.#log = new LineLog(options.logMemory);
     // From the creation on, so that a start that hangs ends too.
     const { maxLifetimeSeconds } = options;
     this.#lifetime = new Alarm(maxLifetimeSeconds, () =>
@@ -84,6 +89,11 @@ export class SandboxRecord {
     return this.state === State.RUNNING ? this.#sandbox : undefined;
   }
 
+  /** What the main process prints; undefined when the sandbox has ended. */
+  get log(): LineLog | undefined {
+    return this.isActive ? this.#log : undefined;
+  }
+
   /** Resolves when the sandbox is no longer CREATING. */
   get settled(): Promise<void> {
     return this.#ready.promise;
@@ -100,7 +110,7 @@ export class SandboxRecord {
       void sandbox.ended.then(({ reason }) => this.#vanished(reason));
       const { startMain } = this.#options;
       if (this.state === State.CREATING && startMain !== undefined) {
-        this.#main = await startMain(sandbox);
+        this.#main = await startMain(sandbox, this.#log);
         void this.#mainEnded(this.#main);
         // Its end is the end of the sandbox, which then has never been RUNNING.
         if (!(await this.#main.started())) return;
@@ -247,6 +257,10 @@ export class SandboxRecord {
     this.endedAt = Date.now();
     this.#move(outcome);
     this.#sandbox = undefined;
+    // Whoever reads it already gets the rest, and then its end.
+    const close = (): void => this.#log.close();
+    void Promise.resolve(this.#main?.drained).then(close, close);
+    this.#log.release();
     this.#over.resolve();
   }
 

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { SandboxSpecSchema, State } from "@tidybox/protocol";
 import { expect, test } from "vitest";
 import type { Engine } from "../engines/engine.ts";
+import { BoundedLogMemory } from "./logs/bounded-log-memory.ts";
 import { planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
 import { SandboxRegistry } from "./sandbox-registry.ts";
@@ -25,6 +26,7 @@ async function endedRecord(registry: SandboxRegistry, sizeBytes: number): Promis
     spec,
     plan,
     startMain: undefined,
+    logMemory: new BoundedLogMemory(),
     maxLifetimeSeconds: 60,
     sizeBytes,
   });

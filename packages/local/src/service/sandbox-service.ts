@@ -11,11 +11,14 @@ import { exec } from "./exec.ts";
 import { failure, notImplemented } from "./failures.ts";
 import { readFile, writeFile } from "./files.ts";
 import { listSandboxes } from "./list-sandboxes.ts";
+import { LogSessions } from "./logs/log-sessions.ts";
+import { streamLogs } from "./logs/stream-logs.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { streamExec } from "./stream-exec.ts";
 
 /** The RPCs of `coreweave.sandbox.v1.SandboxService` over the sandboxes of this machine. */
 export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof SandboxService> {
+  const logSessions = new LogSessions();
   return {
     createSandbox: (request) => sandboxes.create(request).view(),
     getSandbox: async ({ sandboxId }) => (await sandboxes.look(sandboxId)).view(),
@@ -47,12 +50,7 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
         "the local service has no templates yet: create the sandbox from its full spec",
       );
     },
-    // oxlint-disable-next-line require-yield -- it refuses before the first item
-    async *streamLogs() {
-      throw notImplemented(
-        "the local service does not stream logs yet: run the command with Exec or StreamExec to see its output",
-      );
-    },
+    streamLogs: (request, context) => streamLogs(sandboxes, logSessions, request, context),
     createFileSystemSnapshot: noSnapshots,
     getFileSystemSnapshot: noSnapshots,
     listFileSystemSnapshots: noSnapshots,

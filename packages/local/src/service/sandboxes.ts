@@ -24,6 +24,8 @@ import {
 } from "./failures.ts";
 import { isKeepAlive, KeepAlive } from "./keep-alive.ts";
 import { stateName } from "./lifecycle.ts";
+import { BoundedLogMemory } from "./logs/bounded-log-memory.ts";
+import type { LineLog } from "./logs/line-log.ts";
 import { hasAllTags } from "./list-sandboxes.ts";
 import { type Main, MainProcess } from "./main-process.ts";
 import { planSandbox } from "./sandbox-plan.ts";
@@ -72,6 +74,7 @@ export class Sandboxes {
   readonly registry: SandboxRegistry;
   readonly #options: SandboxesOptions;
   readonly #replays = new CreateReplays();
+  readonly #logMemory = new BoundedLogMemory();
   readonly #noticed = new Set<string>();
   readonly #waiting: (() => Promise<void>)[] = [];
   #starting = 0;
@@ -118,6 +121,7 @@ export class Sandboxes {
       spec,
       plan,
       startMain: this.#starterOfMain(spec, plan),
+      logMemory: this.#logMemory,
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
     });
@@ -143,11 +147,7 @@ export class Sandboxes {
   /** The running sandbox behind an id; waits for one that is still CREATING. */
   async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
     const record = this.get(sandboxId);
-    const known = record.spec.containers[0]?.name;
-    if (container !== "" && container !== known) {
-      const description = `names no container of sandbox ${sandboxId}: ${JSON.stringify(container)}; it has ${known}`;
-      throw invalidArgument([{ field: "container", description }]);
-    }
+    this.checkContainer(record, container);
     if (record.state === State.CREATING) {
       const canceled = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
@@ -159,6 +159,14 @@ export class Sandboxes {
     const sandbox = record.running;
     if (sandbox === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
     return sandbox;
+  }
+
+  /** Empty is the primary container. */
+  checkContainer({ id, spec }: SandboxRecord, container: string): void {
+    const known = spec.containers[0]?.name;
+    if (container === "" || container === known) return;
+    const description = `names no container of sandbox ${id}: ${JSON.stringify(container)}; it has ${known}`;
+    throw invalidArgument([{ field: "container", description }]);
   }
 
   /** Begins the stop and answers at once; only a stop that takes no time is waited for. */
@@ -214,14 +222,14 @@ export class Sandboxes {
   #starterOfMain(
     { containers: [container] }: SandboxSpec,
     { image, environment }: SandboxPlan,
-  ): ((sandbox: EngineSandbox) => Promise<Main>) | undefined {
+  ): ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined {
     if (container === undefined || container.command === "") return undefined;
     const argv = [container.command, ...container.args];
     // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
     const standsIn = isKeepAlive(argv, environment) && !this.#options.mappedImages.has(image);
     return standsIn
       ? () => Promise.resolve(new KeepAlive())
-      : (sandbox) => MainProcess.start(sandbox, argv);
+      : (sandbox, log) => MainProcess.start(sandbox, argv, log);
   }
 
   #refuse(plan: SandboxPlan): void {
