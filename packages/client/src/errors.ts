@@ -13,5 +13,6 @@ export { SandboxClosedError } from "./errors/sandbox-errors.ts";
 export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";
 export { CommandTimeoutError } from "./errors/command-errors.ts";
+export { LogInterruptedError } from "./errors/log-errors.ts";
 export { CleanupError } from "./errors/cleanup-error.ts";
 export type { CleanupFailure } from "./errors/cleanup-error.ts";

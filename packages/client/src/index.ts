@@ -13,6 +13,10 @@ export type { ServiceStatus } from "./sandbox/status.ts";
 export type { StopOptions } from "./sandbox/stop.ts";
 export type { StopResult } from "./sandbox/stop.ts";
 export type { WaitOptions } from "./sandbox/wait.ts";
+export type { WaitResult } from "./sandbox/wait.ts";
+
+export type { SandboxLogs } from "./logs/sandbox-logs.ts";
+export type { LogOptions } from "./logs/options.ts";
 
 export type { ExecOptions } from "./exec/options.ts";
 export type { ExecResult } from "./exec/result.ts";
@@ -58,5 +62,6 @@ export { SandboxClosedError } from "./errors/sandbox-errors.ts";
 export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";
 export { CommandTimeoutError } from "./errors/command-errors.ts";
+export { LogInterruptedError } from "./errors/log-errors.ts";
 export { CleanupError } from "./errors/cleanup-error.ts";
 export type { CleanupFailure } from "./errors/cleanup-error.ts";

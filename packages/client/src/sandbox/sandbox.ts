@@ -8,6 +8,8 @@ import { atCallSite } from "../errors/call-site.ts";
 import { runCommand } from "../exec/run-command.ts";
 import { readFile } from "../files/read-file.ts";
 import { writeFile } from "../files/write-file.ts";
+import type { LogOptions } from "../logs/options.ts";
+import { SandboxLogs } from "../logs/sandbox-logs.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
@@ -20,7 +22,7 @@ import { startSandbox } from "./start.ts";
 import { type SandboxState, toSandboxState } from "./state.ts";
 import { type SandboxStatus, toDate, toSandboxStatus } from "./status.ts";
 import { type StopOptions, type StopResult, stopSandbox } from "./stop.ts";
-import { type WaitOptions, waitUntilEnded } from "./wait.ts";
+import { type WaitOptions, type WaitResult, waitUntilEnded } from "./wait.ts";
 
 /** How to reach the service. */
 export interface CallTarget {
@@ -177,6 +179,16 @@ export class Sandbox implements AsyncDisposable {
     return atCallSite(this.writeFile, () => writeFile(this.#handle, path, content));
   }
 
+  /**
+   * What its main process prints: line by line with `for await`, or as `bytes()` or `text()`. Only
+   * while the sandbox is there; what is followed then comes to its end.
+   *
+   * @throws ConfigurationError for a wrong option; readings throw what {@link SandboxLogs} says
+   */
+  logs(options: LogOptions = {}): SandboxLogs {
+    return new SandboxLogs(this.#handle, options);
+  }
+
   /** Looks at the sandbox now. */
   async status(): Promise<SandboxStatus> {
     this.#handle.throwIfClosed();
@@ -190,7 +202,7 @@ export class Sandbox implements AsyncDisposable {
    *
    * @throws TimeoutError when it has not within `timeoutSeconds` (default 300); it goes on
    */
-  async wait(options: WaitOptions = {}): Promise<SandboxStatus> {
+  async wait(options: WaitOptions = {}): Promise<WaitResult> {
     this.#handle.throwIfClosed();
     return waitUntilEnded(this.#handle, options);
   }

@@ -5,6 +5,8 @@ import { Connection } from "../connection/connection.ts";
 
 /** The real service of @tidybox/local, for tests of what ordinarily happens. */
 export interface TestService extends AsyncDisposable {
+  readonly baseUrl: string;
+  readonly apiKey: string;
   readonly connection: Connection;
 }
 
@@ -36,8 +38,10 @@ export async function startTestService(): Promise<TestService> {
     await stop();
     throw new Error("the local service did not start");
   }
-  const connection = new Connection(JSON.parse(answer.value));
+  const access = JSON.parse(answer.value) as { readonly baseUrl: string; readonly apiKey: string };
+  const connection = new Connection(access);
   return {
+    ...access,
     connection,
     [Symbol.asyncDispose]: async () => {
       connection.close();

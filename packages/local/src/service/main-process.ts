@@ -64,6 +64,7 @@ export class MainProcess implements Main {
       const chunk = await pipe.read();
       if (chunk === undefined) return;
       this.#log.append(chunk);
+      await this.#log.writable();
     }
   }
 }

@@ -1,7 +1,11 @@
+import { LogReaders } from "./log-readers.ts";
 import { LogSegment } from "./log-segment.ts";
 
 /** Most sandboxes say little: a log begins small, and its pieces double. */
 const FIRST_SEGMENT_BYTES = 4 * 1024;
+
+/** A reader that is so many pieces behind is in danger of losing some. */
+const SAFE_SEGMENTS = 4;
 
 /** Whoever bounds what logs hold; told when one costs more or less. */
 export interface LogMemory {
@@ -18,6 +22,7 @@ export class LineLog {
   readonly #memory: LogMemory;
   readonly #segments: LogSegment[] = [];
   readonly #waiting = new Set<() => void>();
+  readonly readers = new LogReaders();
   #end = 0;
   #lineCount = 0;
   #lastTime = 0;
@@ -81,6 +86,11 @@ export class LineLog {
       this.#account(segment.costBytes - before);
     }
     this.#wake();
+  }
+
+  /** Resolves when more can be written: at once, but in a burst that somebody is reading. */
+  async writable(): Promise<void> {
+    await this.readers.passed(this.#end - SAFE_SEGMENTS * this.#memory.segmentBytes);
   }
 
   /** Says that no more will come. Safe to call twice. */

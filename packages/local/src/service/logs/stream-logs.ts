@@ -12,10 +12,11 @@ import { invalidArgument, sandboxNotRunning, type Violation } from "../failures.
 import { stateName } from "../lifecycle.ts";
 import type { Sandboxes } from "../sandboxes.ts";
 import { PLAIN, startOfWindow, WITH_TIMESTAMPS } from "./log-format.ts";
+import type { LogReader } from "./log-readers.ts";
 import type { LogSession, LogSessions } from "./log-sessions.ts";
 
-/** Several writes of a process join into one message while the reader is busy. */
-const ENTRY_BYTES = 128 * 1024;
+/** A connection that keeps breaking must last for one message, or its reader never gets on. */
+const ENTRY_BYTES = 32 * 1024;
 
 /**
  * The output of a sandbox's main process (reference 3.8). Nobody can begin to read when the sandbox
@@ -38,9 +39,11 @@ export async function* streamLogs(
     yield failed(LogStreamErrorCode.SESSION_NOT_FOUND, message, request);
     return;
   }
+  const reader = session.log.readers.join(session.log.end);
   try {
-    yield* send(session, request, context.signal);
+    yield* send(session, reader, request, context.signal);
   } finally {
+    reader.leave();
     sessions.leave(session);
   }
 }
@@ -79,6 +82,7 @@ function resume(
 
 async function* send(
   session: LogSession,
+  reader: LogReader,
   { follow, resumeLogSessionId, resumeLogOffset }: StreamLogsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<LogEntry> {
@@ -100,6 +104,7 @@ async function* send(
       yield failed(lost, message, session, sentBytes);
       return;
     }
+    reader.moveTo(position.offset);
     const seenEnd = log.end;
     const next = format.render(log, position, { maxBytes: ENTRY_BYTES, until });
     if (next.data.length > 0) {
