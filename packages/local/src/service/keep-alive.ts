@@ -44,6 +44,9 @@ export class KeepAlive implements Main {
     this.#end.resolve({ exitCode: 0, lost: false });
   }
 
+  /** There is nothing to kill: it ends with its sandbox. */
+  kill(): void {}
+
   startFailure(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

@@ -15,6 +15,8 @@ export interface Main {
   started(): Promise<boolean>;
   /** SIGTERM. */
   terminate(): void;
+  /** SIGKILL to it, and not to what else runs in the sandbox. */
+  kill(): void;
   /** Why it never ran, if that is how it ended. */
   startFailure(end: ProcessEnd): Promise<string | undefined>;
 }
@@ -43,6 +45,10 @@ export class MainProcess implements Main {
 
   terminate(): void {
     this.#process.terminate();
+  }
+
+  kill(): void {
+    this.#process.kill();
   }
 
   async started(): Promise<boolean> {

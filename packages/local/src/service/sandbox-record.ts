@@ -7,6 +7,7 @@ import {
   type SandboxSpec,
   State,
 } from "@tidybox/protocol";
+import { within } from "../deadline.ts";
 import { deferred } from "../deferred.ts";
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
@@ -29,6 +30,9 @@ export interface SandboxRecordOptions {
   /** Of the spec on the wire; bounds what listings and the memory of ended sandboxes hold. */
   readonly sizeBytes: number;
 }
+
+/** To be done before a sandbox is killed; undefined when there is none to do it with. Never rejects. */
+export type LastWork = (sandbox: EngineSandbox | undefined) => Promise<void>;
 
 /** One sandbox from its creation to long after its end. The only place where its state changes. */
 export class SandboxRecord {
@@ -55,6 +59,8 @@ export class SandboxRecord {
   /** What it ends as once no process is left; set when the main process ended by itself. */
   #outcome: Outcome | undefined;
   #killed = false;
+  #lastWork: LastWork | undefined;
+  #working = false;
 
   constructor(options: SandboxRecordOptions) {
     this.#options = options;
@@ -141,12 +147,14 @@ export class SandboxRecord {
   /**
    * Begins to stop it: SIGTERM to the main process, and SIGKILL to everything after the grace.
    * Again while it drains: only a shorter grace changes something. No effect once it has ended.
+   * `lastWork` is done between the two, with the main process dead and the rest still there.
    */
-  terminate(graceSeconds: number, reason: string): void {
+  terminate(graceSeconds: number, reason: string, lastWork?: LastWork): void {
     if (!this.isActive) return;
     const killAt = Date.now() + graceSeconds * 1000;
     const first = this.state !== State.TERMINATING;
     if (first) this.#move({ state: State.TERMINATING, reason });
+    if (first) this.#lastWork = lastWork;
     if (!this.#started) return this.#end({ state: State.TERMINATED, reason });
     if (!first && this.#draining !== undefined && killAt >= this.#draining.killAt) return;
     clearTimeout(this.#draining?.timer);
@@ -204,7 +212,17 @@ export class SandboxRecord {
   #kill(): void {
     clearTimeout(this.#draining?.timer);
     this.#killed = true;
+    const work = this.#lastWork;
     // Not there yet: start() comes by here when it is.
+    if (this.#sandbox === undefined || this.#working) return;
+    if (work === undefined) return this.#stopSandbox();
+    this.#lastWork = undefined;
+    this.#working = true;
+    this.#main?.kill();
+    void work(this.#sandbox).finally(() => this.#stopSandbox());
+  }
+
+  #stopSandbox(): void {
     void this.#sandbox
       ?.stop()
       .catch((error: unknown) =>
@@ -257,6 +275,8 @@ export class SandboxRecord {
     this.endedAt = Date.now();
     this.#move(outcome);
     this.#sandbox = undefined;
+    // It went another way: whoever waits for the work must hear of it.
+    void this.#lastWork?.(undefined);
     // Whoever reads it already gets the rest, and then its end.
     const close = (): void => this.#log.close();
     void Promise.resolve(this.#main?.drained).then(close, close);
@@ -273,13 +293,4 @@ export class SandboxRecord {
     this.#lifecycle = next;
     if (next.state !== State.CREATING) this.#ready.resolve();
   }
-}
-
-async function within(promise: Promise<void>, seconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, seconds * 1000);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }

@@ -10,6 +10,7 @@ import { SandboxRegistry } from "./sandbox-registry.ts";
 /** A machine on which nothing starts: the quickest true way to an ended sandbox. */
 const broken: Engine = {
   name: "process",
+  hasVolumes: false,
   refusal: () => undefined,
   start: () => Promise.reject(new Error("no space left")),
   close: () => Promise.resolve(),

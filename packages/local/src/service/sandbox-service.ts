@@ -13,6 +13,7 @@ import { readFile, writeFile } from "./files.ts";
 import { listSandboxes } from "./list-sandboxes.ts";
 import { LogSessions } from "./logs/log-sessions.ts";
 import { streamLogs } from "./logs/stream-logs.ts";
+import { snapshotCalls } from "./snapshots/snapshot-calls.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { streamExec } from "./stream-exec.ts";
 
@@ -24,8 +25,11 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
     getSandbox: async ({ sandboxId }) => (await sandboxes.look(sandboxId)).view(),
     listSandboxes: (request) => listSandboxes(sandboxes.registry, request),
     deleteSandbox: async (request) => {
-      const record = await sandboxes.delete(request);
-      return create(DeleteSandboxResponseSchema, record && { sandbox: record.view() });
+      const { record, snapshotIds } = await sandboxes.delete(request);
+      return create(DeleteSandboxResponseSchema, {
+        ...(record && { sandbox: record.view() }),
+        fileSystemSnapshotIds: [...snapshotIds],
+      });
     },
     purgeSandboxes: async (request) => {
       const { count, failed } = await sandboxes.purge(request);
@@ -51,19 +55,8 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
       );
     },
     streamLogs: (request, context) => streamLogs(sandboxes, logSessions, request, context),
-    createFileSystemSnapshot: noSnapshots,
-    getFileSystemSnapshot: noSnapshots,
-    listFileSystemSnapshots: noSnapshots,
-    deleteFileSystemSnapshot: noSnapshots,
+    ...snapshotCalls(sandboxes),
   };
-}
-
-function noSnapshots(): never {
-  throw failure(
-    Code.Unimplemented,
-    ErrorReason.FSS_NOT_SUPPORTED,
-    "the local service has no file-system snapshots yet: copy the files out with ReadFile or a command",
-  );
 }
 
 async function translated<T>(call: () => Promise<T>): Promise<T> {

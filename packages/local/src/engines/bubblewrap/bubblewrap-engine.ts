@@ -3,10 +3,12 @@ import type { Spawner } from "../../spawner/spawner.ts";
 import { DiscardedFolders } from "../discarded-folders.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
+import { ContainedTar } from "./contained-tar.ts";
 import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { forbidUserNamespaces } from "./namespace-limit.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
+import { SandboxVolumes } from "./sandbox-volumes.ts";
 
 export interface BubblewrapPrograms {
   readonly bwrap: string;
@@ -24,6 +26,7 @@ export interface BubblewrapEngineOptions {
 /** One long-lived bwrap per sandbox, entered with nsenter (local-engine.md, 1 and 2). */
 export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
+  readonly hasVolumes = true;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
   /** One for each image root: their sandboxes have different mount points. */
@@ -66,6 +69,8 @@ export class BubblewrapEngine implements Engine {
   async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<EngineSandbox> {
     const { spawner, programs } = this.#options;
     const hostname = plan.id.slice(0, 60);
+    const volumes = new SandboxVolumes(plan, folder, new ContainedTar(programs.bwrap));
+    await volumes.restoreOnDisk();
     const folderArguments = await furnishSandboxFolder(
       folder,
       plan,
@@ -96,10 +101,12 @@ export class BubblewrapEngine implements Engine {
       command: root.hostProgram("cat"),
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
-    const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, nsenter: programs.nsenter });
-    void sandbox.ended.then(() => this.#discarded.add(folder));
+    const { nsenter } = programs;
+    const sandbox = new BubblewrapSandbox({ plan, root, held, spawner, nsenter, volumes });
+    void sandbox.ended.then(() => volumes.idle()).then(() => this.#discarded.add(folder));
     try {
       await forbidUserNamespaces(spawner, programs.nsenter, held);
+      await volumes.restoreInMemory((command) => sandbox.exec(command));
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
     } catch (error) {
       await sandbox.stop();

@@ -1,10 +1,17 @@
 import { withDeadline } from "../../deadline.ts";
 import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
-import type { EngineProcess, EngineSandbox, ExecCommand, SandboxPlan } from "../engine.ts";
+import type {
+  ArchiveTarget,
+  EngineProcess,
+  EngineSandbox,
+  ExecCommand,
+  SandboxPlan,
+} from "../engine.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { commandLaunched, terminateCommand } from "./entered-command.ts";
 import { LaunchFailure } from "./launch-failure.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
+import type { SandboxVolumes } from "./sandbox-volumes.ts";
 
 const STOP_SECONDS = 10;
 const LEAVE_SECONDS = 1;
@@ -22,6 +29,7 @@ export interface BubblewrapSandboxOptions {
   readonly held: HeldProcess;
   readonly spawner: Spawner;
   readonly nsenter: string;
+  readonly volumes: SandboxVolumes;
 }
 
 export class BubblewrapSandbox implements EngineSandbox {
@@ -94,6 +102,10 @@ export class BubblewrapSandbox implements EngineSandbox {
 
   writeFile(path: string, content: Uint8Array): Promise<void> {
     return this.#files.write(this.#absolute(path), content);
+  }
+
+  archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {
+    return this.#options.volumes.archive(volume, target, (command) => this.exec(command));
   }
 
   async stop(): Promise<void> {
