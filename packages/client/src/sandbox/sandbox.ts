@@ -12,6 +12,8 @@ import type { LogOptions } from "../logs/options.ts";
 import { SandboxLogs } from "../logs/sandbox-logs.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
+import type { Snapshot } from "../snapshots/snapshot.ts";
+import { type SnapshotOptions, takeSnapshot } from "../snapshots/take-snapshot.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
 import { getSandbox } from "./get.ts";
@@ -187,6 +189,17 @@ export class Sandbox implements AsyncDisposable {
    */
   logs(options: LogOptions = {}): SandboxLogs {
     return new SandboxLogs(this.#handle, options);
+  }
+
+  /**
+   * Takes a snapshot of a scratch volume, and waits until it is ready, unless `wait` is false. Taken
+   * once, however often the answer is lost.
+   *
+   * @throws ConfigurationError when there are several scratch volumes and none is named, or none
+   * @throws SnapshotFailedError when it fails; TimeoutError when it is not ready in time, and goes on
+   */
+  snapshot(options: SnapshotOptions = {}): Promise<Snapshot> {
+    return atCallSite(this.snapshot, () => takeSnapshot(this.#handle, options));
   }
 
   /** Looks at the sandbox now. */
