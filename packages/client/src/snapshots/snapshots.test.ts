@@ -117,7 +117,11 @@ test("of one that has ended none can be taken, and the stop says so", async () =
 test("a snapshot that fails is an error with its reason, and its record stays", async () => {
   const { connection } = service;
   const memory = volume("m", { medium: "memory", size: "16Mi" });
-  await using sandbox = await run([memory], { environment: { PATH: "/nowhere" } });
+  await using sandbox = await run([memory], {
+    // Without PATH there is no tar inside.
+    environment: { PATH: "/nowhere" },
+    command: ["/usr/bin/sleep", "600"],
+  });
   const failing = sandbox.snapshot();
   await expect(failing).rejects.toThrow(SnapshotFailedError);
   await expect(failing).rejects.toMatchObject({

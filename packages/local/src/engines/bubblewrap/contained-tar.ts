@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
+import { checkArchive, SAID_BYTES } from "./archive-outcome.ts";
 import { hostRootArguments } from "./host-root.ts";
 
 const BLOCK_BYTES = 512;
-const SAID_CHARACTERS = 500;
 
-/** tar's own: some files changed, or went, while they were read. */
-const FILES_CHANGED = 1;
+/** tar writes so much at once. */
+const RECORD_BYTES = 20 * BLOCK_BYTES;
 
 /**
  * tar over a folder that sandboxes have filled, or with an archive whose content is theirs, on the
@@ -28,7 +28,7 @@ export class ContainedTar {
     file: string,
     { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
   ): Promise<void> {
-    const archive = await open(file, "wx", 0o600);
+    const archive = await open(file, "wx+", 0o600);
     // A shell's limit on what one file may become, which here is the archive.
     const blocks = String(Math.ceil(maxBytes / BLOCK_BYTES));
     try {
@@ -39,11 +39,12 @@ export class ContainedTar {
         stdio: ["ignore", archive.fd],
         signal,
       });
-      if (code === 0 || code === FILES_CHANGED) return;
       const { size } = await archive.stat();
-      throw size + BLOCK_BYTES * 20 > maxBytes
-        ? new VolumeArchiveError("size_exceeded", `the archive is larger than ${maxBytes} bytes`)
-        : new VolumeArchiveError("failed", `tar ended with code ${code}: ${said}`);
+      if (code !== 0 && size + RECORD_BYTES > maxBytes) {
+        const message = `the archive is larger than ${maxBytes} bytes`;
+        throw new VolumeArchiveError("size_exceeded", message);
+      }
+      await checkArchive(archive, code, said);
     } finally {
       await archive.close();
     }
@@ -97,7 +98,7 @@ export class ContainedTar {
     );
     let said = "";
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      said = (said + text).slice(0, SAID_CHARACTERS);
+      said = (said + text).slice(0, SAID_BYTES);
     });
     const kill = (): void => void child.kill("SIGKILL");
     task.signal.addEventListener("abort", kill);

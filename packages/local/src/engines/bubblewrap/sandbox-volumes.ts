@@ -10,16 +10,13 @@ import type {
   SandboxPlan,
 } from "../engine.ts";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
+import { checkArchive, SAID_BYTES } from "./archive-outcome.ts";
 import type { ContainedTar } from "./contained-tar.ts";
 import { volumeFolder } from "./sandbox-folder.ts";
 
 type Exec = (command: ExecCommand) => Promise<EngineProcess>;
 
 const RESTORE_SECONDS = 300;
-const SAID_BYTES = 500;
-
-/** tar's own: some files changed, or went, while they were read. */
-const FILES_CHANGED = 1;
 
 /** The volumes of a sandbox as archives: those on disk from the host, those in memory from inside. */
 export class SandboxVolumes {
@@ -103,7 +100,7 @@ async function archiveInside(
   { file, maxBytes, signal }: ArchiveTarget,
   exec: Exec,
 ): Promise<void> {
-  const archive = await open(file, "wx", 0o600);
+  const archive = await open(file, "wx+", 0o600);
   try {
     signal.throwIfAborted();
     const process = await exec({
@@ -127,7 +124,7 @@ async function archiveInside(
       }
       const [said, { exitCode }] = await Promise.all([stderr, process.exited]);
       signal.throwIfAborted();
-      if (exitCode !== 0 && exitCode !== FILES_CHANGED) throw failed(exitCode, said.bytes);
+      await checkArchive(archive, exitCode, said.bytes.toString("utf8").trim());
     } finally {
       signal.removeEventListener("abort", kill);
       process.stdout.close();

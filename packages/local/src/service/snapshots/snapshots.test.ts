@@ -212,6 +212,23 @@ line'; stat -c %s sparse; [ hard -ef sub/deep/file ] && echo same`;
     });
   });
 
+  test("in memory are whole or FAILED when the sandbox goes away under them", async () => {
+    const size = 40_000_000;
+    for (const wait of [0, 5, 20, 40]) {
+      const sandboxId = await createRunning(
+        service.client,
+        withVolumes([{ name: "m", memory: true }]),
+      );
+      await text(sandboxId, `head -c ${size} /dev/zero > /m/large`);
+      const begun = await service.client.createFileSystemSnapshot({ sandboxId });
+      await pause(wait);
+      await service.client.deleteSandbox({ sandboxId });
+      const { state, sizeBytes } = await settled(begun.fileSystemSnapshotId);
+      if (state === SnapshotState.READY) expect(Number(sizeBytes)).toBeGreaterThan(size);
+      else expect(state).toBe(SnapshotState.FAILED);
+    }
+  });
+
   test("lead no link of a sandbox out of its folder, on the way in or out", async () => {
     const [state = ""] = stateFolders(service);
     const before = readdirSync(state).toSorted();
