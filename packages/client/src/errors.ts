@@ -15,5 +15,7 @@ export { SandboxClosedError } from "./errors/sandbox-errors.ts";
 export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";
 export { CommandTimeoutError } from "./errors/command-errors.ts";
+export { SnapshotFailedError } from "./errors/snapshot-errors.ts";
+export { LogInterruptedError } from "./errors/log-errors.ts";
 export { CleanupError } from "./errors/cleanup-error.ts";
 export type { CleanupFailure } from "./errors/cleanup-error.ts";

@@ -17,6 +17,18 @@ export type { StopResult } from "./sandbox/stop.ts";
 export { withSandbox } from "./sandbox/with-sandbox.ts";
 export type { SandboxBody } from "./sandbox/with-sandbox.ts";
 export type { WaitOptions } from "./sandbox/wait.ts";
+export type { WaitResult } from "./sandbox/wait.ts";
+
+export type { SandboxLogs } from "./logs/sandbox-logs.ts";
+export type { LogOptions } from "./logs/options.ts";
+
+export { Snapshot } from "./snapshots/snapshot.ts";
+export type { SnapshotDeleteOptions } from "./snapshots/snapshot.ts";
+export type { SnapshotListOptions } from "./snapshots/snapshot.ts";
+export type { SnapshotList } from "./snapshots/snapshot-list.ts";
+export type { SnapshotState } from "./snapshots/snapshot-state.ts";
+export type { SnapshotOptions } from "./snapshots/take-snapshot.ts";
+export type { SnapshotWaitOptions } from "./snapshots/wait-for-snapshot.ts";
 
 export type { ExecOptions } from "./exec/options.ts";
 export type { ExecResult } from "./exec/result.ts";
@@ -83,6 +95,8 @@ export { SandboxClosedError } from "./errors/sandbox-errors.ts";
 export { SandboxFailedError } from "./errors/sandbox-errors.ts";
 export { CommandFailedError } from "./errors/command-errors.ts";
 export { CommandTimeoutError } from "./errors/command-errors.ts";
+export { SnapshotFailedError } from "./errors/snapshot-errors.ts";
+export { LogInterruptedError } from "./errors/log-errors.ts";
 export { CleanupError } from "./errors/cleanup-error.ts";
 export { cleanupErrorsOf } from "./errors/first-error.ts";
 export type { CleanupFailure } from "./errors/cleanup-error.ts";

@@ -16,3 +16,13 @@ export async function withDeadline<T>(
     clearTimeout(timer);
   }
 }
+
+/** Resolves with `promise`, or when it takes longer than `seconds`. */
+export async function within(promise: Promise<void>, seconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

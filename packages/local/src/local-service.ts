@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { SandboxService } from "@tidybox/protocol";
 import * as v from "valibot";
@@ -130,6 +131,7 @@ async function serve(
     runnerId: `local-${randomUUID()}`,
     maxSandboxes: options.maxSandboxes,
     lost: workplace.spawner.lost,
+    snapshotFolder: join(workplace.folder, "snapshots"),
     mappedImages: new Set(Object.keys(options.images ?? {})),
     onNotice,
   });

@@ -4,10 +4,21 @@ import { type ErrorOptionsOf, TidyboxError } from "./tidybox-error.ts";
 export class SandboxFailedError extends TidyboxError {
   /** The service's text for it; empty where it gave none. */
   readonly stateReason: string;
+  /**
+   * The last that its main process printed: at most 20 lines and 4096 characters, control characters
+   * shown as `\x1b`. Empty where it printed nothing, or the service did not give it out in time.
+   */
+  readonly lastLogLines: readonly string[];
 
-  constructor(options: ErrorOptionsOf & { readonly stateReason: string }) {
+  constructor(
+    options: ErrorOptionsOf & {
+      readonly stateReason: string;
+      readonly lastLogLines?: readonly string[];
+    },
+  ) {
     super({ code: "sandbox_failed", ...options });
     this.stateReason = options.stateReason;
+    this.lastLogLines = options.lastLogLines ?? [];
   }
 }
 

@@ -15,6 +15,8 @@ export class SandboxHandle {
   readonly id: string;
   /** Most that one unary file call carries, as far as this service has told. */
   fileCapBytes: number = UNARY_FILE_CAP_BYTES;
+  /** What a stop with snapshots asked for, and its token: tried again, it is the same stop. */
+  snapshotStop: { readonly asked: string; readonly requestId: string } | undefined;
   #record: SandboxRecord | undefined;
   #stopping = false;
   #closedBecause: string | undefined;

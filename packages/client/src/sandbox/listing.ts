@@ -1,16 +1,9 @@
-import {
-  LIST_TIMEOUT_SECONDS,
-  MAX_LIST_PAGES,
-  type Sandbox as SandboxRecord,
-  State,
-} from "@tidybox/protocol";
+import { type Sandbox as SandboxRecord, State } from "@tidybox/protocol";
 import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
-import { Deadline } from "../connection/waiting.ts";
-import { TimeoutError } from "../errors/request-errors.ts";
-import { TidyboxError } from "../errors/tidybox-error.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import { checkTags } from "../options/tags.ts";
+import { readPages } from "./pages.ts";
 import { type SandboxState, toWireState } from "./state.ts";
 
 export interface ListOptions {
@@ -44,24 +37,11 @@ export class Listing<T> implements AsyncIterable<T> {
 
   /** @throws TimeoutError when all pages take longer than 300 s */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    using deadline = new Deadline(
-      LIST_TIMEOUT_SECONDS,
-      this.#options.signal,
-      () =>
-        new TimeoutError({
-          message: `Listing the sandboxes takes longer than ${LIST_TIMEOUT_SECONDS} s.`,
-        }),
-    );
-    const seenTokens = new Set<string>();
-    for (let pageToken = ""; ;) {
-      const page = await this.#page(pageToken, deadline.signal);
-      for (const record of page.sandboxes) yield this.#wrap(record);
-      pageToken = page.nextPageToken;
-      if (pageToken === "") return;
-      if (seenTokens.has(pageToken) || seenTokens.size >= MAX_LIST_PAGES - 1)
-        throw endless(seenTokens.size + 1);
-      seenTokens.add(pageToken);
-    }
+    const records = readPages("sandboxes", this.#options.signal, async (pageToken, signal) => {
+      const { sandboxes, nextPageToken } = await this.#page(pageToken, signal);
+      return { items: sandboxes, nextPageToken };
+    });
+    for await (const record of records) yield this.#wrap(record);
   }
 
   async toArray(): Promise<T[]> {
@@ -83,12 +63,4 @@ export class Listing<T> implements AsyncIterable<T> {
         ),
     );
   }
-}
-
-function endless(pages: number): TidyboxError {
-  return new TidyboxError({
-    code: "endless_listing",
-    message: `The service's listing does not come to an end: after ${pages} pages a page repeats, or there are still more.`,
-    advice: "List by narrower tags.",
-  });
 }

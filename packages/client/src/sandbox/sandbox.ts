@@ -18,8 +18,12 @@ import { readFile } from "../files/read-file.ts";
 import { readFileStream } from "../files/read-stream.ts";
 import { uploadDirectory } from "../files/upload-directory.ts";
 import { type FileContent, type TransferOptions, writeFile } from "../files/write-file.ts";
+import type { LogOptions } from "../logs/options.ts";
+import { SandboxLogs } from "../logs/sandbox-logs.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
+import type { Snapshot } from "../snapshots/snapshot.ts";
+import { type SnapshotOptions, takeSnapshot } from "../snapshots/take-snapshot.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
 import { getSandbox } from "./get.ts";
@@ -31,7 +35,7 @@ import { type SandboxState, toSandboxState } from "./state.ts";
 import { type SandboxStatus, toDate, toSandboxStatus } from "./status.ts";
 import { SharedStop } from "./shared-stop.ts";
 import type { StopOptions, StopResult } from "./stop.ts";
-import { type WaitOptions, waitUntilEnded } from "./wait.ts";
+import { type WaitOptions, type WaitResult, waitUntilEnded } from "./wait.ts";
 
 /** How to reach the service. */
 export interface CallTarget {
@@ -210,6 +214,27 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
+   * What its main process prints: line by line with `for await`, or as `bytes()` or `text()`. Only
+   * while the sandbox is there; what is followed then comes to its end.
+   *
+   * @throws ConfigurationError for a wrong option; readings throw what {@link SandboxLogs} says
+   */
+  logs(options: LogOptions = {}): SandboxLogs {
+    return new SandboxLogs(this.#handle, options);
+  }
+
+  /**
+   * Takes a snapshot of a scratch volume, and waits until it is ready, unless `wait` is false. Taken
+   * once, however often the answer is lost.
+   *
+   * @throws ConfigurationError when there are several scratch volumes and none is named, or none
+   * @throws SnapshotFailedError when it fails; TimeoutError when it is not ready in time, and goes on
+   */
+  snapshot(options: SnapshotOptions = {}): Promise<Snapshot> {
+    return atCallSite(this.snapshot, () => takeSnapshot(this.#handle, options));
+  }
+
+  /**
    * Several files, some at a time, by path.
    *
    * @throws FilesError, which names each that could not be read
@@ -299,7 +324,7 @@ export class Sandbox implements AsyncDisposable {
    *
    * @throws TimeoutError when it has not within `timeoutSeconds` (default 300); it goes on
    */
-  async wait(options: WaitOptions = {}): Promise<SandboxStatus> {
+  async wait(options: WaitOptions = {}): Promise<WaitResult> {
     this.#handle.throwIfClosed();
     return waitUntilEnded(this.#handle, options);
   }

@@ -18,6 +18,7 @@ export class SharedStop {
   /** As it ends, whoever waits. */
   readonly done: Promise<StopResult>;
   readonly #handle: SandboxHandle;
+  readonly #takesSnapshots: boolean;
   readonly #giveUp = new AbortController();
   #waiting = 0;
 
@@ -25,9 +26,11 @@ export class SharedStop {
   constructor(handle: SandboxHandle, options: StopOptions) {
     const { graceSeconds } = stopLimits(options);
     this.#handle = handle;
+    this.#takesSnapshots = (options.snapshotOnStop ?? false) !== false;
     this.done = stopSandbox(handle, {
       graceSeconds,
       missingOk: options.missingOk ?? false,
+      snapshotOnStop: options.snapshotOnStop,
       signal: this.#giveUp.signal,
     });
     // Whoever gives up no longer listens.
@@ -56,7 +59,8 @@ export class SharedStop {
       return result;
     } catch (error) {
       over = !deadline.signal.aborted;
-      if (error instanceof NotFoundError && options.missingOk === true)
+      // With snapshots it may be one whose answer was lost, and with it the ids of what it took.
+      if (error instanceof NotFoundError && options.missingOk === true && !this.#takesSnapshots)
         return missing(this.#handle);
       throw error;
     } finally {

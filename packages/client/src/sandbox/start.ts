@@ -5,6 +5,7 @@ import { Deadline, abortable, settlesWithin } from "../connection/waiting.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { SandboxFailedError } from "../errors/sandbox-errors.ts";
 import type { TidyboxError } from "../errors/tidybox-error.ts";
+import { EndOfLog, mayPrint } from "../logs/end-of-log.ts";
 import { checkSeconds } from "../options/checks.ts";
 import { reportLeft } from "./cleanup-report.ts";
 import { Creation, type Undoing, undoSandbox } from "./creation.ts";
@@ -38,7 +39,7 @@ const UNDO_WAIT_SECONDS = 5;
  * Creates a sandbox and waits until it runs, or has already come to its own end. Where that fails,
  * for whatever reason, what was made is stopped.
  *
- * @throws SandboxFailedError with the service's reason when it cannot start
+ * @throws SandboxFailedError with the service's reason and the last of its log when it cannot start
  * @throws TimeoutError when it does not run in time
  */
 export async function startSandbox(
@@ -66,8 +67,17 @@ export async function startSandbox(
   }
   try {
     options.onAccepted?.(handle.id);
-    if (handle.record === undefined || !isReady(handle.record))
-      await pollUntil(handle, isReady, deadline.signal);
+    const { record } = handle;
+    if (record !== undefined && isReady(record)) return handle;
+    if (record !== undefined && hasFailed(record)) throw failedError(record);
+    // From now on, because nobody can read it when the sandbox has failed.
+    using log = mayPrint(spec) ? new EndOfLog(handle) : undefined;
+    const settled = await pollUntil(
+      handle,
+      (seen) => isReady(seen) || hasFailed(seen),
+      deadline.signal,
+    );
+    if (hasFailed(settled)) throw failedError(settled, await log?.lines());
     return handle;
   } catch (error) {
     if (!(error instanceof SandboxFailedError))
@@ -89,23 +99,32 @@ function isReady(record: SandboxRecord): boolean {
     case State.PAUSED:
     case State.COMPLETED:
       return true;
-    case State.FAILED:
-    case State.TERMINATED:
-      throw failedError(record);
     default:
       return false;
   }
 }
 
-function failedError({ sandboxId, status }: SandboxRecord): SandboxFailedError {
+function hasFailed({ status }: SandboxRecord): boolean {
+  return status?.state === State.FAILED || status?.state === State.TERMINATED;
+}
+
+function failedError(
+  { sandboxId, status }: SandboxRecord,
+  lastLogLines: readonly string[] = [],
+): SandboxFailedError {
   const stateReason = status?.stateReason ?? "";
   const what =
     status?.state === State.TERMINATED ? "was stopped while it started" : "could not start";
   return new SandboxFailedError({
-    message: `Sandbox ${sandboxId} ${what}: ${stateReason === "" ? "the service gives no reason" : stateReason}`,
+    message:
+      `Sandbox ${sandboxId} ${what}: ${stateReason === "" ? "the service gives no reason" : stateReason}` +
+      (lastLogLines.length === 0
+        ? ""
+        : `\nIts main process printed last:\n${lastLogLines.map((line) => `  ${line}`).join("\n")}`),
     advice: "Check its image, command and resources. Nothing of it is left.",
     sandboxId,
     stateReason,
+    lastLogLines,
   });
 }
 

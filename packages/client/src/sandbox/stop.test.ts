@@ -29,6 +29,7 @@ test("stops at once and one after the other are one stop, with the grace of the 
     state: "terminated",
     exitCode: undefined,
     endedByItself: false,
+    snapshotIds: [],
     missing: false,
   });
   expect([second, await sandbox.stop()]).toEqual([first, first]);

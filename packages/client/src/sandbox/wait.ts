@@ -1,6 +1,7 @@
 import { DEFAULT_CALL_TIMEOUT_SECONDS } from "@tidybox/protocol";
 import { Deadline } from "../connection/waiting.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
+import { EndOfLog } from "../logs/end-of-log.ts";
 import { checkSeconds } from "../options/checks.ts";
 import type { SandboxHandle } from "./handle.ts";
 import { awaitExitCode, pollUntil, recordHasEnded } from "./poll.ts";
@@ -10,6 +11,20 @@ export interface WaitOptions {
   /** Default 300; Infinity for none. */
   readonly timeoutSeconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Answer with the last lines of the log. They are followed during the wait, because the service
+   * gives out no log of a sandbox that has ended. Default false.
+   */
+  readonly withLog?: boolean | undefined;
+}
+
+/** How a sandbox ended. */
+export interface WaitResult extends SandboxStatus {
+  /**
+   * With `withLog`, the last that the main process printed: at most 20 lines and 4096 characters,
+   * control characters shown as `\x1b`. Empty too when the sandbox had ended before.
+   */
+  readonly lastLogLines: readonly string[];
 }
 
 /**
@@ -19,8 +34,8 @@ export interface WaitOptions {
  */
 export async function waitUntilEnded(
   handle: SandboxHandle,
-  { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS, signal }: WaitOptions,
-): Promise<SandboxStatus> {
+  { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS, signal, withLog = false }: WaitOptions,
+): Promise<WaitResult> {
   checkSeconds(timeoutSeconds, "timeoutSeconds");
   const outside = [signal, handle.closedSignal].filter((each) => each !== undefined);
   using deadline = new Deadline(
@@ -32,9 +47,11 @@ export async function waitUntilEnded(
         sandboxId: handle.id,
       }),
   );
+  using log = withLog ? new EndOfLog(handle) : undefined;
   const ended = await pollUntil(handle, recordHasEnded, deadline.signal);
   // A sandbox that was stopped need not have an exit code, so nobody waits for one.
-  return toSandboxStatus(
+  const status = toSandboxStatus(
     handle.stopping ? ended : await awaitExitCode(handle, ended, deadline.signal),
   );
+  return { ...status, lastLogLines: (await log?.lines()) ?? [] };
 }

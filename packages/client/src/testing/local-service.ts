@@ -6,10 +6,9 @@ import { removeCleanupHandlers } from "../process/cleanup-handlers.ts";
 
 /** The real service of @tidybox/local, for tests of what ordinarily happens. */
 export interface TestService extends AsyncDisposable {
-  readonly connection: Connection;
   readonly baseUrl: string;
-  /** For another way to it. */
   readonly apiKey: string;
+  readonly connection: Connection;
   readonly pid: number;
 }
 

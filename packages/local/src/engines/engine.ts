@@ -28,6 +28,8 @@ export interface SandboxPlan {
   readonly environment: Readonly<Record<string, string>>;
   readonly denyEgress: boolean;
   readonly mounts: readonly PlannedMount[];
+  /** Volumes that begin with the content of a tar archive on the host. */
+  readonly restores: readonly { readonly volume: string; readonly archive: string }[];
   readonly files: readonly PlannedFile[];
 }
 
@@ -89,8 +91,21 @@ export interface EngineSandbox {
   readFile(path: string, maxSizeBytes: number): Promise<Uint8Array>;
   /** Throws SandboxFileError. Makes missing parent directories. */
   writeFile(path: string, content: Uint8Array): Promise<void>;
+  /**
+   * Writes a volume into a tar archive, while the sandbox goes on. Throws VolumeArchiveError. Only
+   * where the engine has volumes.
+   */
+  archiveVolume(volume: string, target: ArchiveTarget): Promise<void>;
   /** Kills everything; resolves with `ended`. Files go afterwards. Safe to call twice. */
   stop(): Promise<void>;
+}
+
+/** Where an archive goes. */
+export interface ArchiveTarget {
+  /** Absolute; nothing must be there yet. What is there when it failed is for the caller to remove. */
+  readonly file: string;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
 }
 
 export interface EngineRefusal {
@@ -103,6 +118,8 @@ export interface EngineRefusal {
 /** One way to isolate. The service above does not know which one it has. */
 export interface Engine {
   readonly name: EngineName;
+  /** Whether sandboxes have volumes, which can be archived and made from archives. */
+  readonly hasVolumes: boolean;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

@@ -30,6 +30,7 @@ async function makeAndRun(engine: Engine): Promise<void> {
     environment: {},
     denyEgress: engine.name === "bubblewrap",
     mounts: [],
+    restores: [],
     files: [],
   });
   try {

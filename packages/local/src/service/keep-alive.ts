@@ -29,6 +29,9 @@ export function isKeepAlive(
 export class KeepAlive implements Main {
   readonly #end = deferred<ProcessEnd>();
 
+  /** It prints nothing. */
+  readonly drained = Promise.resolve();
+
   get exited(): Promise<ProcessEnd> {
     return this.#end.promise;
   }
@@ -40,6 +43,9 @@ export class KeepAlive implements Main {
   terminate(): void {
     this.#end.resolve({ exitCode: 0, lost: false });
   }
+
+  /** There is nothing to kill: it ends with its sandbox. */
+  kill(): void {}
 
   startFailure(): Promise<undefined> {
     return Promise.resolve(undefined);

@@ -27,8 +27,6 @@ export function unsupported(spec: SandboxSpec): string | undefined {
     ...spec.volumes.map(({ name, source }) => {
       if (source.case === "volumeId") return `registered volumes (${name})`;
       if (source.case !== "scratch") return undefined;
-      if (source.value.restoreFromSnapshotId !== "")
-        return `volumes restored from snapshots (${name})`;
       const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");
       return share && `volumes sized by a share of the memory (${name}); give a size such as 64Mi`;
     }),

@@ -6,7 +6,11 @@ import { parseQuantity } from "./quantity.ts";
 export const DEFAULT_WORKING_DIRECTORY = "/workspace";
 
 /** What an engine does for a spec that was found valid and supported. */
-export function planSandbox(id: string, spec: SandboxSpec): SandboxPlan {
+export function planSandbox(
+  id: string,
+  spec: SandboxSpec,
+  restores: SandboxPlan["restores"] = [],
+): SandboxPlan {
   const container = spec.containers[0];
   if (container === undefined) throw new Error("a valid spec has a container");
   return {
@@ -24,6 +28,7 @@ export function planSandbox(id: string, spec: SandboxSpec): SandboxPlan {
         memorySizeBytes: memorySizeBytes(spec, volume),
       }),
     ),
+    restores,
     files: container.files.map(({ path, content }) => ({ path, content })),
   };
 }

@@ -7,9 +7,11 @@ import {
   type SandboxSpec,
   State,
 } from "@tidybox/protocol";
+import { within } from "../deadline.ts";
 import { deferred } from "../deferred.ts";
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
+import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
 import type { Main } from "./main-process.ts";
 
@@ -21,11 +23,16 @@ export interface SandboxRecordOptions {
   readonly spec: SandboxSpec;
   readonly plan: SandboxPlan;
   /** Starts the main process; undefined: the sandbox only waits for commands. */
-  readonly startMain: ((sandbox: EngineSandbox) => Promise<Main>) | undefined;
+  readonly startMain: ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined;
+  /** Bounds its log. */
+  readonly logMemory: LogMemory;
   readonly maxLifetimeSeconds: number;
   /** Of the spec on the wire; bounds what listings and the memory of ended sandboxes hold. */
   readonly sizeBytes: number;
 }
+
+/** To be done before a sandbox is killed; undefined when there is none to do it with. Never rejects. */
+export type LastWork = (sandbox: EngineSandbox | undefined) => Promise<void>;
 
 /** One sandbox from its creation to long after its end. The only place where its state changes. */
 export class SandboxRecord {
@@ -45,12 +52,15 @@ export class SandboxRecord {
   #lifecycle: Lifecycle = { state: State.CREATING };
   #sandbox: EngineSandbox | undefined;
   #main: Main | undefined;
+  readonly #log: LineLog;
   readonly #lifetime: Alarm;
   #started = false;
   #draining: { readonly killAt: number; readonly timer: NodeJS.Timeout } | undefined;
   /** What it ends as once no process is left; set when the main process ended by itself. */
   #outcome: Outcome | undefined;
   #killed = false;
+  #lastWork: LastWork | undefined;
+  #working = false;
 
   constructor(options: SandboxRecordOptions) {
     this.#options = options;
@@ -59,6 +69,7 @@ export class SandboxRecord {
     this.runnerId = options.runnerId;
     this.spec = options.spec;
     this.sizeBytes = options.sizeBytes;
+    this.#log = new LineLog(options.logMemory);
     // From the creation on, so that a start that hangs ends too.
     const { maxLifetimeSeconds } = options;
     this.#lifetime = new Alarm(maxLifetimeSeconds, () =>
@@ -84,6 +95,11 @@ export class SandboxRecord {
     return this.state === State.RUNNING ? this.#sandbox : undefined;
   }
 
+  /** What the main process prints; undefined when the sandbox has ended. */
+  get log(): LineLog | undefined {
+    return this.isActive ? this.#log : undefined;
+  }
+
   /** Resolves when the sandbox is no longer CREATING. */
   get settled(): Promise<void> {
     return this.#ready.promise;
@@ -100,7 +116,7 @@ export class SandboxRecord {
       void sandbox.ended.then(({ reason }) => this.#vanished(reason));
       const { startMain } = this.#options;
       if (this.state === State.CREATING && startMain !== undefined) {
-        this.#main = await startMain(sandbox);
+        this.#main = await startMain(sandbox, this.#log);
         void this.#mainEnded(this.#main);
         // Its end is the end of the sandbox, which then has never been RUNNING.
         if (!(await this.#main.started())) return;
@@ -131,12 +147,14 @@ export class SandboxRecord {
   /**
    * Begins to stop it: SIGTERM to the main process, and SIGKILL to everything after the grace.
    * Again while it drains: only a shorter grace changes something. No effect once it has ended.
+   * `lastWork` is done between the two, with the main process dead and the rest still there.
    */
-  terminate(graceSeconds: number, reason: string): void {
+  terminate(graceSeconds: number, reason: string, lastWork?: LastWork): void {
     if (!this.isActive) return;
     const killAt = Date.now() + graceSeconds * 1000;
     const first = this.state !== State.TERMINATING;
     if (first) this.#move({ state: State.TERMINATING, reason });
+    if (first) this.#lastWork = lastWork;
     if (!this.#started) return this.#end({ state: State.TERMINATED, reason });
     if (!first && this.#draining !== undefined && killAt >= this.#draining.killAt) return;
     clearTimeout(this.#draining?.timer);
@@ -194,7 +212,17 @@ export class SandboxRecord {
   #kill(): void {
     clearTimeout(this.#draining?.timer);
     this.#killed = true;
+    const work = this.#lastWork;
     // Not there yet: start() comes by here when it is.
+    if (this.#sandbox === undefined || this.#working) return;
+    if (work === undefined) return this.#stopSandbox();
+    this.#lastWork = undefined;
+    this.#working = true;
+    this.#main?.kill();
+    void work(this.#sandbox).finally(() => this.#stopSandbox());
+  }
+
+  #stopSandbox(): void {
     void this.#sandbox
       ?.stop()
       .catch((error: unknown) =>
@@ -247,6 +275,12 @@ export class SandboxRecord {
     this.endedAt = Date.now();
     this.#move(outcome);
     this.#sandbox = undefined;
+    // It went another way: whoever waits for the work must hear of it.
+    void this.#lastWork?.(undefined);
+    // Whoever reads it already gets the rest, and then its end.
+    const close = (): void => this.#log.close();
+    void Promise.resolve(this.#main?.drained).then(close, close);
+    this.#log.release();
     this.#over.resolve();
   }
 
@@ -259,13 +293,4 @@ export class SandboxRecord {
     this.#lifecycle = next;
     if (next.state !== State.CREATING) this.#ready.resolve();
   }
-}
-
-async function within(promise: Promise<void>, seconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, seconds * 1000);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { SandboxSpecSchema, State } from "@tidybox/protocol";
 import { expect, test } from "vitest";
 import type { Engine } from "../engines/engine.ts";
+import { BoundedLogMemory } from "./logs/bounded-log-memory.ts";
 import { planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
 import { SandboxRegistry } from "./sandbox-registry.ts";
@@ -9,6 +10,7 @@ import { SandboxRegistry } from "./sandbox-registry.ts";
 /** A machine on which nothing starts: the quickest true way to an ended sandbox. */
 const broken: Engine = {
   name: "process",
+  hasVolumes: false,
   refusal: () => undefined,
   start: () => Promise.reject(new Error("no space left")),
   close: () => Promise.resolve(),
@@ -25,6 +27,7 @@ async function endedRecord(registry: SandboxRegistry, sizeBytes: number): Promis
     spec,
     plan,
     startMain: undefined,
+    logMemory: new BoundedLogMemory(),
     maxLifetimeSeconds: 60,
     sizeBytes,
   });

@@ -11,18 +11,25 @@ import { exec } from "./exec.ts";
 import { failure, notImplemented } from "./failures.ts";
 import { readFile, writeFile } from "./files.ts";
 import { listSandboxes } from "./list-sandboxes.ts";
+import { LogSessions } from "./logs/log-sessions.ts";
+import { streamLogs } from "./logs/stream-logs.ts";
+import { snapshotCalls } from "./snapshots/snapshot-calls.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { streamExec } from "./stream-exec.ts";
 
 /** The RPCs of `coreweave.sandbox.v1.SandboxService` over the sandboxes of this machine. */
 export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof SandboxService> {
+  const logSessions = new LogSessions();
   return {
     createSandbox: (request) => sandboxes.create(request).view(),
     getSandbox: async ({ sandboxId }) => (await sandboxes.look(sandboxId)).view(),
     listSandboxes: (request) => listSandboxes(sandboxes.registry, request),
     deleteSandbox: async (request) => {
-      const record = await sandboxes.delete(request);
-      return create(DeleteSandboxResponseSchema, record && { sandbox: record.view() });
+      const { record, snapshotIds } = await sandboxes.delete(request);
+      return create(DeleteSandboxResponseSchema, {
+        ...(record && { sandbox: record.view() }),
+        fileSystemSnapshotIds: [...snapshotIds],
+      });
     },
     purgeSandboxes: async (request) => {
       const { count, failed } = await sandboxes.purge(request);
@@ -47,25 +54,9 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
         "the local service has no templates yet: create the sandbox from its full spec",
       );
     },
-    // oxlint-disable-next-line require-yield -- it refuses before the first item
-    async *streamLogs() {
-      throw notImplemented(
-        "the local service does not stream logs yet: run the command with Exec or StreamExec to see its output",
-      );
-    },
-    createFileSystemSnapshot: noSnapshots,
-    getFileSystemSnapshot: noSnapshots,
-    listFileSystemSnapshots: noSnapshots,
-    deleteFileSystemSnapshot: noSnapshots,
+    streamLogs: (request, context) => streamLogs(sandboxes, logSessions, request, context),
+    ...snapshotCalls(sandboxes),
   };
-}
-
-function noSnapshots(): never {
-  throw failure(
-    Code.Unimplemented,
-    ErrorReason.FSS_NOT_SUPPORTED,
-    "the local service has no file-system snapshots yet: copy the files out with ReadFile or a command",
-  );
 }
 
 async function translated<T>(call: () => Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
+import { rmSync } from "node:fs";
 import { toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
   type CreateSandboxRequest,
-  DEFAULT_IMAGE,
   type DeleteSandboxRequest,
   ErrorReason,
   MAX_REQUEST_ID_BYTES,
@@ -24,11 +24,19 @@ import {
 } from "./failures.ts";
 import { isKeepAlive, KeepAlive } from "./keep-alive.ts";
 import { stateName } from "./lifecycle.ts";
+import { BoundedLogMemory } from "./logs/bounded-log-memory.ts";
+import type { LineLog } from "./logs/line-log.ts";
 import { hasAllTags } from "./list-sandboxes.ts";
 import { type Main, MainProcess } from "./main-process.ts";
 import { planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
+import { restoresOf } from "./snapshots/scratch-volumes.ts";
+import { snapshotsNotSupported } from "./snapshots/snapshot-calls.ts";
+import { SnapshotOnDelete } from "./snapshots/snapshot-on-delete.ts";
+import { Snapshots } from "./snapshots/snapshots.ts";
 import { SandboxRegistry } from "./sandbox-registry.ts";
+import { SpecNotices } from "./spec-notices.ts";
+import { StartQueue } from "./start-queue.ts";
 import { unsupported } from "./refuse-unsupported.ts";
 import { validateSpec } from "./validate-spec.ts";
 
@@ -53,13 +61,12 @@ const START_WAIT_SECONDS = 60;
 
 const CAPACITY_RETRY_SECONDS = 0.2;
 
-/** Beyond this, starting more at once only makes each of them later. */
-const MAX_STARTING = 8;
-
 export interface SandboxesOptions {
   readonly engine: Engine;
   readonly runnerId: string;
   readonly maxSandboxes: number | undefined;
+  /** Private, for snapshots; made when it is needed. */
+  readonly snapshotFolder: string;
   /** Images that have a root directory of their own. */
   readonly mappedImages: ReadonlySet<string>;
   /** Resolves when nothing can be started any more, with the reason. */
@@ -70,17 +77,26 @@ export interface SandboxesOptions {
 /** The sandboxes of a service: what creates, ends and finds them. */
 export class Sandboxes {
   readonly registry: SandboxRegistry;
+  readonly snapshots: Snapshots;
+  readonly #snapshotOnDelete: SnapshotOnDelete;
   readonly #options: SandboxesOptions;
   readonly #replays = new CreateReplays();
-  readonly #noticed = new Set<string>();
-  readonly #waiting: (() => Promise<void>)[] = [];
-  #starting = 0;
+  readonly #logMemory = new BoundedLogMemory();
+  readonly #notices: SpecNotices;
+  readonly #starts = new StartQueue();
   #unavailable: string | undefined;
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
+    this.snapshots = new Snapshots(options.snapshotFolder);
+    this.#snapshotOnDelete = new SnapshotOnDelete(this.snapshots);
+    this.#notices = new SpecNotices(options);
     this.registry = new SandboxRegistry((id) => this.#replays.forget(id));
     void options.lost.then((error) => (this.#unavailable ??= error.message));
+  }
+
+  get hasVolumes(): boolean {
+    return this.#options.engine.hasVolumes;
   }
 
   /** Registers a sandbox and begins to start it. Synchronous, so that one token makes one sandbox. */
@@ -107,12 +123,19 @@ export class Sandboxes {
     const missing = unsupported(spec);
     if (missing !== undefined) throw notImplemented(missing);
     const { id: freshId, sequence } = this.registry.next();
-    const fresh = planSandbox(freshId, spec);
-    this.#refuse(fresh);
+    const wanted = restoresOf(spec);
+    if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
+    for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
+    this.#refuse(planSandbox(freshId, spec));
     this.#refuseBeyondCapacity();
+    const restores = wanted.map(({ volume, snapshotId }) => ({
+      volume,
+      archive: this.snapshots.lend(snapshotId),
+    }));
+    const fresh = planSandbox(freshId, spec, restores);
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
-    this.#notice(plan, spec.containers[0]?.resourceRequirements !== undefined);
+    this.#notices.of(plan, spec.containers[0]?.resourceRequirements !== undefined);
     const record = new SandboxRecord({
       id,
       sequence,
@@ -120,12 +143,16 @@ export class Sandboxes {
       spec,
       plan,
       startMain: this.#starterOfMain(spec, plan),
+      logMemory: this.#logMemory,
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
     });
     this.registry.add(record);
+    void record.settled.then(() => {
+      for (const { archive } of restores) rmSync(archive, { force: true });
+    });
     if (requestId !== "") this.#replays.remember(requestId, sandbox, id);
-    this.#enqueue(() => record.start(this.#options.engine));
+    this.#starts.add(() => record.start(this.#options.engine));
     return record;
   }
 
@@ -145,11 +172,7 @@ export class Sandboxes {
   /** The running sandbox behind an id; waits for one that is still CREATING. */
   async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
     const record = this.get(sandboxId);
-    const known = record.spec.containers[0]?.name;
-    if (container !== "" && container !== known) {
-      const description = `names no container of sandbox ${sandboxId}: ${JSON.stringify(container)}; it has ${known}`;
-      throw invalidArgument([{ field: "container", description }]);
-    }
+    this.checkContainer(record, container);
     if (record.state === State.CREATING) {
       const canceled = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
@@ -163,15 +186,24 @@ export class Sandboxes {
     return sandbox;
   }
 
+  /** Empty is the primary container. */
+  checkContainer({ id, spec }: SandboxRecord, container: string): void {
+    const known = spec.containers[0]?.name;
+    if (container === "" || container === known) return;
+    const description = `names no container of sandbox ${id}: ${JSON.stringify(container)}; it has ${known}`;
+    throw invalidArgument([{ field: "container", description }]);
+  }
+
   /** Begins the stop and answers at once; only a stop that takes no time is waited for. */
-  async delete(request: DeleteSandboxRequest): Promise<SandboxRecord | undefined> {
-    if (request.snapshotVolumes.length > 0) {
-      throw failure(
-        Code.FailedPrecondition,
-        ErrorReason.FSS_NOT_SUPPORTED,
-        "the local service has no snapshots yet: delete without snapshot_volumes",
-      );
-    }
+  async delete(request: DeleteSandboxRequest): Promise<{
+    readonly record: SandboxRecord | undefined;
+    readonly snapshotIds: readonly string[];
+  }> {
+    const wantsSnapshots = request.snapshotVolumes.length > 0;
+    const replayed = wantsSnapshots ? this.#snapshotOnDelete.replayed(request) : undefined;
+    if (replayed !== undefined)
+      return { record: this.registry.get(request.sandboxId), snapshotIds: replayed };
+
     if (request.gracePeriodSeconds < 0) {
       throw invalidArgument([
         { field: "grace_period_seconds", description: "must not be negative" },
@@ -179,12 +211,19 @@ export class Sandboxes {
     }
     const record = this.registry.get(request.sandboxId);
     if (record === undefined) {
-      if (request.allowMissing) return undefined;
+      if (request.allowMissing) return { record, snapshotIds: [] };
       throw sandboxNotFound(request.sandboxId);
     }
-    record.terminate(Math.min(request.gracePeriodSeconds, MAX_GRACE_SECONDS), "it was deleted");
+    const snapshots = wantsSnapshots
+      ? this.#snapshotOnDelete.begin(record, request, this.hasVolumes)
+      : [];
+    const graceSeconds = Math.min(request.gracePeriodSeconds, MAX_GRACE_SECONDS);
+    const take = async (sandbox: EngineSandbox | undefined): Promise<void> => {
+      for (const snapshot of snapshots) await this.snapshots.take(snapshot, sandbox);
+    };
+    record.terminate(graceSeconds, "it was deleted", wantsSnapshots ? take : undefined);
     await record.ended(PROMPT_STOP_SECONDS);
-    return record;
+    return { record, snapshotIds: snapshots.map(({ id }) => id) };
   }
 
   /** Stops all active sandboxes of a scope, side by side. Returns ids that could not be stopped. */
@@ -208,6 +247,7 @@ export class Sandboxes {
   /** Ends every sandbox and takes no new ones; waits at most so long. */
   async close(timeoutSeconds: number): Promise<void> {
     this.#unavailable = "the local service is closing";
+    this.snapshots.close();
     const active = this.registry.active();
     for (const record of active) record.terminate(0, "the local service was closed");
     await Promise.all(active.map((record) => record.ended(timeoutSeconds)));
@@ -216,14 +256,14 @@ export class Sandboxes {
   #starterOfMain(
     { containers: [container] }: SandboxSpec,
     { image, environment }: SandboxPlan,
-  ): ((sandbox: EngineSandbox) => Promise<Main>) | undefined {
+  ): ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined {
     if (container === undefined || container.command === "") return undefined;
     const argv = [container.command, ...container.args];
     // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
     const standsIn = isKeepAlive(argv, environment) && !this.#options.mappedImages.has(image);
     return standsIn
       ? () => Promise.resolve(new KeepAlive())
-      : (sandbox) => MainProcess.start(sandbox, argv);
+      : (sandbox, log) => MainProcess.start(sandbox, argv, log);
   }
 
   #refuse(plan: SandboxPlan): void {
@@ -245,50 +285,5 @@ export class Sandboxes {
       `${maxSandboxes} sandboxes are active already (starting and stopping ones count), the most that this local service allows`,
       { retryAfterSeconds: CAPACITY_RETRY_SECONDS },
     );
-  }
-
-  #notice({ image }: SandboxPlan, asksForResources: boolean): void {
-    const { engine, mappedImages, onNotice } = this.#options;
-    const once = (key: string, tell: () => void): void => {
-      if (!this.#noticed.has(key)) tell();
-      this.#noticed.add(key);
-    };
-    if (image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
-      once(`image ${image}`, () =>
-        onNotice({
-          code: "image_not_mapped",
-          message:
-            `image ${JSON.stringify(image)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
-            (engine.name === "bubblewrap"
-              ? "(read-only). Map it with `images` to use an unpacked image."
-              : "."),
-        }),
-      );
-    }
-    if (asksForResources) {
-      once("resources", () =>
-        onNotice({
-          code: "resources_not_enforced",
-          message:
-            "cpu and memory of sandboxes are accepted, but the local service does not enforce them.",
-        }),
-      );
-    }
-  }
-
-  #enqueue(start: () => Promise<void>): void {
-    this.#waiting.push(start);
-    this.#startNext();
-  }
-
-  #startNext(): void {
-    if (this.#starting >= MAX_STARTING) return;
-    const start = this.#waiting.shift();
-    if (start === undefined) return;
-    this.#starting += 1;
-    void start().finally(() => {
-      this.#starting -= 1;
-      this.#startNext();
-    });
   }
 }

@@ -36,7 +36,6 @@ export class Helper {
   readonly #ends = new Map<number, (end: Ended | "lost") => void>();
   #failedMounts: readonly FailedMount[] = [];
   #lastId = 0;
-  #toldAt = performance.now();
   #gone: LocalServiceError | undefined;
   #closing = false;
 
@@ -113,10 +112,6 @@ export class Helper {
     return this.#failedMounts;
   }
 
-  get quietMilliseconds(): number {
-    return performance.now() - this.#toldAt;
-  }
-
   nextId(): number {
     this.#lastId += 1;
     return this.#lastId;
@@ -143,7 +138,6 @@ export class Helper {
   }
 
   tell(request: HelperRequest): void {
-    this.#toldAt = performance.now();
     // A broken channel is followed by "exit", which settles everything.
     if (this.#child.connected) this.#child.send(request, () => {});
   }

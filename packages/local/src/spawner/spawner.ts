@@ -110,11 +110,6 @@ export class Spawner {
     }
   }
 
-  /** For how long nothing has been asked of the helper. */
-  get quietMilliseconds(): number {
-    return this.#helper.quietMilliseconds;
-  }
-
   /** Sources of mounts that could not be made, with the reason. */
   get failedMounts(): readonly FailedMount[] {
     return this.#helper.failedMounts;

@@ -2,12 +2,15 @@ import { join } from "node:path";
 import type { Spawner } from "../../spawner/spawner.ts";
 import { DiscardedFolders } from "../discarded-folders.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
+import { Activity } from "./activity.ts";
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
+import { ContainedTar } from "./contained-tar.ts";
 import type { CurrentEtc } from "./current-etc.ts";
 import { FIRST_PROCESS_ARGUMENTS, firstProcess } from "./first-process.ts";
 import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
+import { SandboxVolumes } from "./sandbox-volumes.ts";
 import { SpareSandboxes } from "./spare-sandboxes.ts";
 import { WaitingShells } from "./waiting-shell.ts";
 
@@ -31,11 +34,13 @@ export interface BubblewrapEngineOptions {
 /** One long-lived bwrap per sandbox, entered with nsenter (local-engine.md, 1 and 2). */
 export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
+  readonly hasVolumes = true;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
   /** One for each image root: their sandboxes have different mount points. */
   readonly #pools = new Map<ImageRoot, FolderPool>();
 
+  readonly #activity = new Activity();
   readonly #spares: SpareSandboxes;
   readonly #shells: WaitingShells | undefined;
 
@@ -44,7 +49,7 @@ export class BubblewrapEngine implements Engine {
     this.#spares = new SpareSandboxes({
       make: (plan) => this.#make(plan),
       rootOf: options.rootOf,
-      quietMilliseconds: () => options.spawner.quietMilliseconds,
+      activity: this.#activity,
     });
     this.#shells = options.programs.hasDash ? new WaitingShells() : undefined;
     this.#discarded = new DiscardedFolders(options.spawner);
@@ -67,7 +72,11 @@ export class BubblewrapEngine implements Engine {
     return this.#spares.reserve(plan);
   }
 
-  async start(plan: SandboxPlan): Promise<EngineSandbox> {
+  start(plan: SandboxPlan): Promise<EngineSandbox> {
+    return this.#activity.during(this.#begin(plan));
+  }
+
+  async #begin(plan: SandboxPlan): Promise<EngineSandbox> {
     const spare = await this.#spares.take(plan.id);
     spare?.adopt(plan);
     const sandbox = spare ?? (await this.#make(plan));
@@ -100,6 +109,8 @@ export class BubblewrapEngine implements Engine {
   async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<BubblewrapSandbox> {
     const { spawner, programs } = this.#options;
     const hostname = plan.id.slice(0, 60);
+    const volumes = new SandboxVolumes(plan, folder, new ContainedTar(programs.bwrap));
+    await volumes.restoreOnDisk();
     const { root: ownRoot, inRoot } = await furnishSandboxFolder(
       folder,
       plan,
@@ -133,11 +144,18 @@ export class BubblewrapEngine implements Engine {
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     const sandbox = new BubblewrapSandbox({
-      ...{ plan, root, held, spawner },
+      ...{ plan, root, held, spawner, volumes },
       nsenter: programs.nsenter,
       shells: this.#shells,
+      activity: this.#activity,
     });
-    void sandbox.ended.then(() => this.#discarded.add(folder));
+    void sandbox.ended.then(() => volumes.idle()).then(() => this.#discarded.add(folder));
+    try {
+      await volumes.restoreInMemory((command) => sandbox.exec(command));
+    } catch (error) {
+      await sandbox.stop();
+      throw error;
+    }
     return sandbox;
   }
 

@@ -1,6 +1,7 @@
 import { withDeadline } from "../../deadline.ts";
 import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
 import type {
+  ArchiveTarget,
   EngineProcess,
   EngineSandbox,
   EngineTerminal,
@@ -8,12 +9,14 @@ import type {
   SandboxPlan,
   TerminalExecCommand,
 } from "../engine.ts";
+import type { Activity } from "./activity.ts";
 import { commandLaunched, terminateCommand } from "./entered-command.ts";
 import { entryOf, environmentOf } from "./entry.ts";
 import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
 import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
 import { openSandboxTerminal } from "./sandbox-terminal.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
+import type { SandboxVolumes } from "./sandbox-volumes.ts";
 import { WAIT_SCRIPT } from "./shell-script.ts";
 import { type BecomingCommand, WaitingShell, type WaitingShells } from "./waiting-shell.ts";
 
@@ -28,6 +31,8 @@ export interface BubblewrapSandboxOptions {
   readonly nsenter: string;
   /** Undefined where the host has no shell that could wait for commands. */
   readonly shells: WaitingShells | undefined;
+  readonly volumes: SandboxVolumes;
+  readonly activity: Activity;
 }
 
 /** What leads a command in, from outside. */
@@ -80,6 +85,7 @@ export class BubblewrapSandbox implements EngineSandbox {
     const { argv, wantsInput } = command;
     const became = await this.#shell?.become({ argv, environment, wantsInput });
     const spawned = became ?? (await this.#enter({ argv, environment, wantsInput }));
+    void this.#options.activity.during(spawned.exited);
     const leader = became === undefined ? "setpriv" : "shell";
     const failure = new LaunchFailure(argv[0] ?? "", leader);
     spawned.stderr.filterWith(failure);
@@ -131,7 +137,15 @@ export class BubblewrapSandbox implements EngineSandbox {
     return this.#files.write(this.#absolute(path), content);
   }
 
-  async stop(): Promise<void> {
+  archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {
+    return this.#options.volumes.archive(volume, target, (command) => this.exec(command));
+  }
+
+  stop(): Promise<void> {
+    return this.#options.activity.during(this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     this.#stopping = true;
     this.#shell?.close();
     if (!this.#over) this.#options.held.kill();

@@ -20,16 +20,17 @@ export function hostLinks(): Readonly<Record<string, string>> | undefined {
 }
 
 /**
- * Arguments that mount the host's top-level folders: for a host where they are no links, or whose
- * programs do not all load from one folder. setpriv is loaded through these names while it still has
+ * Arguments that mount the host's own programs with all top-level folders: for a host where those are
+ * no links, or whose programs do not all load from one folder. setpriv is loaded through these names while it still has
  * every capability of the sandbox, and a link in `/` could be renamed by the sandbox, to lead to a
  * library of its own. A mount point cannot (EBUSY), as long as the sandbox can make no mount
  * namespace (see first-process.ts).
  */
-export function hostFolderArguments(): readonly string[] {
-  return TOP_LEVEL.filter(
+export function hostRootArguments(): readonly string[] {
+  const folders = TOP_LEVEL.filter(
     (name) => lstatSync(`/${name}`, { throwIfNoEntry: false }) !== undefined,
   ).flatMap((name) => ["--ro-bind", realpathSync(`/${name}`), `/${name}`]);
+  return ["--ro-bind", "/usr", "/usr", ...folders];
 }
 
 /**

@@ -4,7 +4,7 @@ import type { HostTool } from "../host-tools.ts";
 import type { CurrentEtc } from "./current-etc.ts";
 import { type EtcTemplate, foreignEtc } from "./etc-template.ts";
 import { programsByLoader } from "./host-loader.ts";
-import { hostFolderArguments, hostLinks, imageRootArguments } from "./host-root.ts";
+import { hostRootArguments, hostLinks, imageRootArguments } from "./host-root.ts";
 
 /** What sandboxes of one image are made of. */
 export interface ImageRoot {
@@ -42,7 +42,7 @@ export function hostImageRoot(etc: CurrentEtc, tools: readonly ToolBind[]): Imag
   const links = hostLinks();
   const byLoader = links && programsByLoader("/usr");
   return {
-    args: ["--ro-bind", "/usr", "/usr", ...(byLoader === undefined ? hostFolderArguments() : [])],
+    args: byLoader === undefined ? hostRootArguments() : ["--ro-bind", "/usr", "/usr"],
     links: byLoader === undefined ? {} : (links ?? {}),
     path: [...tools.map(({ tool }) => join(tool.inside, "bin")), SYSTEM_PATH].join(":"),
     hostProgram: byLoader ?? ((name) => [`/usr/bin/${name}`]),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PlannedMount, SandboxPlan } from "../engine.ts";
 import { copyEtc, type EtcTemplate, OWN_FILES, OWN_FILES_FOLDER } from "./etc-template.ts";
@@ -58,8 +58,9 @@ export async function furnishSandboxFolder(
   for (const mount of volumes) {
     makePlace(binds, mount.path);
     if (mount.memorySizeBytes !== undefined) continue;
-    const host = join(folder, "volumes", mount.volume, mount.subPath);
-    mkdirSync(host, { recursive: true, mode: 0o755 });
+    const volume = volumeFolder(folder, mount.volume);
+    mkdirSync(volume, { recursive: true, mode: 0o755 });
+    const host = makeBelow(volume, mount.subPath);
     binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
   }
   if (plan.workingDirectory !== "/workspace") makePlace(binds, plan.workingDirectory);
@@ -116,16 +117,35 @@ function bindArguments({ inside, host, readOnly }: Bind): readonly string[] {
   return [readOnly ? "--ro-bind" : "--bind", host, inside];
 }
 
-/** The folder on the host that `path` is, if it lies below one of the sandbox's own. */
-function hostPlace(binds: readonly Bind[], path: string): string | undefined {
-  const bind = binds
+/** The folder on the host that `path` lies in, if that is one of the sandbox's own. */
+function bindOf(binds: readonly Bind[], path: string): Bind | undefined {
+  return binds
     .toSorted((a, b) => b.inside.length - a.inside.length)
     .find(({ inside }) => isAtOrBelow(path, inside));
-  return bind && join(bind.host, path.slice(bind.inside.length));
 }
 
 /** Makes the mount point ourselves: bwrap must never create anything below a bind. */
 function makePlace(binds: readonly Bind[], path: string): void {
-  const host = hostPlace(binds, path);
-  if (host !== undefined) mkdirSync(host, { recursive: true, mode: 0o755 });
+  const bind = bindOf(binds, path);
+  if (bind !== undefined) makeBelow(bind.host, path.slice(bind.inside.length));
+}
+
+export function volumeFolder(sandboxFolder: string, volume: string): string {
+  return join(sandboxFolder, "volumes", volume);
+}
+
+/**
+ * Makes folders below one of the sandbox's own. What was restored from a snapshot may have links,
+ * which seen from here lead anywhere: none is followed.
+ */
+function makeBelow(folder: string, path: string): string {
+  let place = folder;
+  for (const part of path.split("/").filter((each) => each !== "")) {
+    place = join(place, part);
+    const stat = lstatSync(place, { throwIfNoEntry: false });
+    if (stat === undefined) mkdirSync(place, { mode: 0o755 });
+    else if (!stat.isDirectory())
+      throw new Error(`${path}: ${part} is no folder in the volume's snapshot`);
+  }
+  return place;
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { SandboxPlan } from "../engine.ts";
+import type { Activity } from "./activity.ts";
 import type { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { isAtOrBelow } from "./sandbox-folder.ts";
 
-/** Of each kind. A test that asks for one finds it ready; a burst has to wait in any case. */
+/** Of each kind: for whoever comes next. A burst has to wait in any case. */
 const SPARES = 1;
 
 /** What nobody asks for any more goes again. */
@@ -29,8 +30,7 @@ interface Spare {
 export interface SpareSandboxesOptions {
   readonly make: (plan: SandboxPlan) => Promise<BubblewrapSandbox>;
   readonly rootOf: (image: string) => ImageRoot;
-  /** For how long the engine has started nothing. */
-  readonly quietMilliseconds: () => number;
+  readonly activity: Activity;
 }
 
 /**
@@ -41,17 +41,17 @@ export interface SpareSandboxesOptions {
 export class SpareSandboxes {
   readonly #make: (plan: SandboxPlan) => Promise<BubblewrapSandbox>;
   readonly #rootOf: (image: string) => ImageRoot;
-  readonly #quietMilliseconds: () => number;
+  readonly #activity: Activity;
   readonly #spares = new Set<Spare>();
   /** What is to be made once the service has a moment. */
   readonly #wanted: SandboxPlan[] = [];
   #looking: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor({ make, rootOf, quietMilliseconds }: SpareSandboxesOptions) {
+  constructor({ make, rootOf, activity }: SpareSandboxesOptions) {
     this.#make = make;
     this.#rootOf = rootOf;
-    this.#quietMilliseconds = quietMilliseconds;
+    this.#activity = activity;
   }
 
   /** The plan under the id of a spare that will do for it, which is then kept for it; or as it was. */
@@ -88,7 +88,7 @@ export class SpareSandboxes {
   #lookForQuiet(looks: number): void {
     this.#looking ??= setTimeout(() => {
       this.#looking = undefined;
-      if (looks > 0 && this.#quietMilliseconds() < QUIET_MILLISECONDS)
+      if (looks > 0 && this.#activity.quietMilliseconds < QUIET_MILLISECONDS)
         return this.#lookForQuiet(looks - 1);
       for (const plan of this.#wanted.splice(0)) this.#refill(plan);
     }, QUIET_MILLISECONDS).unref();
@@ -97,13 +97,15 @@ export class SpareSandboxes {
   #refill(plan: SandboxPlan): void {
     const free = this.#free(plan);
     for (const spare of free) this.#dropIn(spare, IDLE_SECONDS);
-    if (free.length < SPARES) this.#add(plan);
+    for (let count = free.length; count < SPARES; count += 1) this.#add(plan);
   }
 
   #add({ image, denyEgress, workingDirectory }: SandboxPlan): void {
     const id = `sb-${randomUUID()}`;
     const blank = { id, image, workingDirectory, environment: {}, denyEgress };
-    const sandbox = this.#make({ ...blank, mounts: [], files: [] }).catch(() => undefined);
+    const sandbox = this.#make({ ...blank, mounts: [], files: [], restores: [] }).catch(
+      () => undefined,
+    );
     const spare: Spare = {
       id,
       root: this.#rootOf(image),

@@ -8,6 +8,8 @@ const TAKE_SECONDS = 5;
 /** What a shell that nobody uses may cost: a process, and three descriptors of the service. */
 const IDLE_SECONDS = 30;
 
+const FIRST_PAUSE_MILLISECONDS = 5;
+
 /** How many wait at once in all sandboxes of an engine: those that were used last. */
 const MAX_WAITING = 16;
 
@@ -47,6 +49,8 @@ export class WaitingShell {
   readonly #start: () => Promise<SpawnedProcess>;
   #waiting: Promise<SpawnedProcess | undefined> | undefined;
   #idle: NodeJS.Timeout | undefined;
+  #next: NodeJS.Timeout | undefined;
+  #commands = 0;
   readonly #all: WaitingShells;
   #closed = false;
 
@@ -69,6 +73,13 @@ export class WaitingShell {
     this.#all.added(this);
   }
 
+  /** Many a sandbox is stopped after its first command: that must not wait for what nobody uses. */
+  #prepareNext(): void {
+    this.#commands += 1;
+    if (this.#commands > 1) return this.prepare();
+    this.#next = setTimeout(() => this.prepare(), FIRST_PAUSE_MILLISECONDS).unref();
+  }
+
   /** Ends the one that waits, if there is one. */
   dismiss(): void {
     const waiting = this.#waiting;
@@ -86,7 +97,7 @@ export class WaitingShell {
     const script = becomeCommand(argv, environment, wantsInput);
     const waiting = this.#waiting;
     if (waiting === undefined) {
-      this.prepare();
+      this.#prepareNext();
       return undefined;
     }
     if (script === undefined) return undefined;
@@ -94,7 +105,7 @@ export class WaitingShell {
     const shell = await waiting;
     if (shell?.stdin === undefined) return undefined;
     const taken = await hasTaken(shell, script);
-    this.prepare();
+    this.#prepareNext();
     if (!taken) {
       shell.signal("SIGKILL");
       discard(shell);
@@ -108,6 +119,7 @@ export class WaitingShell {
   /** No more of them. The one that waits ends with its sandbox. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#next);
     this.dismiss();
   }
 

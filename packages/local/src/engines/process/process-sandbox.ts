@@ -13,6 +13,7 @@ import {
 } from "../engine.ts";
 import { readBounded } from "../read-bounded.ts";
 import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
+import { VolumeArchiveError } from "../volume-archive-error.ts";
 import { killMarkedProcesses } from "./marked-processes.ts";
 import type { PrivateFolders } from "./private-folders.ts";
 
@@ -152,6 +153,10 @@ export class ProcessSandbox implements EngineSandbox {
     } catch (error) {
       throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
     }
+  }
+
+  archiveVolume(): Promise<never> {
+    return Promise.reject(new VolumeArchiveError("failed", "the engine has no volumes"));
   }
 
   stop(): Promise<void> {

@@ -1,0 +1,82 @@
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, timestampNow } from "@bufbuild/protobuf/wkt";
+import {
+  type FileSystemSnapshot,
+  FileSystemSnapshotSchema,
+  SnapshotState,
+  type SnapshotTrigger,
+} from "@tidybox/protocol";
+
+export interface SnapshotOrigin {
+  readonly sandboxId: string;
+  readonly volume: string;
+  readonly requestId: string;
+  readonly trigger: SnapshotTrigger;
+}
+
+/** One archive of a volume, and what clients are told of it. */
+export class SnapshotRecord {
+  readonly id: string;
+  /** Counts snapshots of this service, from 1. */
+  readonly sequence: number;
+  readonly origin: SnapshotOrigin;
+  readonly #createTime: Timestamp = timestampNow();
+  #updateTime = this.#createTime;
+  #completeTime: Timestamp | undefined;
+  #state: SnapshotState = SnapshotState.CREATING;
+  #reason = "";
+  #sizeBytes = 0;
+
+  constructor(id: string, sequence: number, origin: SnapshotOrigin) {
+    this.id = id;
+    this.sequence = sequence;
+    this.origin = origin;
+  }
+
+  get state(): SnapshotState {
+    return this.#state;
+  }
+
+  /** Of its archive; 0 unless it is READY. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  ready(sizeBytes: number): void {
+    this.#sizeBytes = sizeBytes;
+    this.#complete(SnapshotState.READY);
+  }
+
+  fail(reason: string): void {
+    this.#reason = reason;
+    this.#complete(SnapshotState.FAILED);
+  }
+
+  deleting(): void {
+    this.#state = SnapshotState.DELETING;
+    this.#updateTime = timestampNow();
+  }
+
+  view(): FileSystemSnapshot {
+    const { sandboxId, volume, requestId, trigger } = this.origin;
+    return create(FileSystemSnapshotSchema, {
+      fileSystemSnapshotId: this.id,
+      state: this.#state,
+      stateReason: this.#reason,
+      sizeBytes: BigInt(this.#sizeBytes),
+      sourceSandboxId: sandboxId,
+      trigger,
+      createTime: this.#createTime,
+      ...(this.#completeTime && { completeTime: this.#completeTime }),
+      sourceVolumeName: volume,
+      updatedAt: this.#updateTime,
+      requestId,
+    });
+  }
+
+  #complete(state: SnapshotState): void {
+    this.#state = state;
+    this.#completeTime = timestampNow();
+    this.#updateTime = this.#completeTime;
+  }
+}

@@ -1,0 +1,49 @@
+import { DEFAULT_IMAGE } from "@tidybox/protocol";
+import type { Engine, SandboxPlan } from "../engines/engine.ts";
+import type { NoticeListener } from "../notice.ts";
+
+export interface SpecNoticesOptions {
+  readonly engine: Engine;
+  readonly mappedImages: ReadonlySet<string>;
+  readonly onNotice: NoticeListener;
+}
+
+/** What is accepted in a spec and not quite done, told once for each kind. */
+export class SpecNotices {
+  readonly #options: SpecNoticesOptions;
+  readonly #told = new Set<string>();
+
+  constructor(options: SpecNoticesOptions) {
+    this.#options = options;
+  }
+
+  /** Tells of what this machine does otherwise, if nobody has been told yet. */
+  of({ image }: SandboxPlan, asksForResources: boolean): void {
+    const { engine, mappedImages, onNotice } = this.#options;
+    const once = (key: string, tell: () => void): void => {
+      if (!this.#told.has(key)) tell();
+      this.#told.add(key);
+    };
+    if (image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
+      once(`image ${image}`, () =>
+        onNotice({
+          code: "image_not_mapped",
+          message:
+            `image ${JSON.stringify(image)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
+            (engine.name === "bubblewrap"
+              ? "(read-only). Map it with `images` to use an unpacked image."
+              : "."),
+        }),
+      );
+    }
+    if (asksForResources) {
+      once("resources", () =>
+        onNotice({
+          code: "resources_not_enforced",
+          message:
+            "cpu and memory of sandboxes are accepted, but the local service does not enforce them.",
+        }),
+      );
+    }
+  }
+}
