@@ -31,6 +31,8 @@ export interface SandboxPlan {
   /** Volumes that begin with the content of a tar archive on the host. */
   readonly restores: readonly { readonly volume: string; readonly archive: string }[];
   readonly files: readonly PlannedFile[];
+  /** Enforced where the engine says that it enforces memory. */
+  readonly memoryLimitBytes?: number | undefined;
 }
 
 export interface ExecCommand {
@@ -80,9 +82,18 @@ export interface EngineTerminal {
   kill(): void;
 }
 
+/** Why a sandbox has ended, or is about to, when nobody asked for it. */
+export interface Doom {
+  readonly reason: string;
+  /** Of its main process, when a limit ended it. */
+  readonly exitCode?: number;
+}
+
 export interface EngineSandbox {
   /** Resolves when no process of the sandbox is left; says why when nobody asked for it. */
-  readonly ended: Promise<{ readonly reason: string }>;
+  readonly ended: Promise<Doom>;
+  /** Set when the engine itself kills it, before any of its processes ends by that. */
+  readonly doom?: Doom | undefined;
   exec(command: ExecCommand): Promise<EngineProcess>;
   /** Why there are no terminals on this machine; undefined when there are. */
   readonly terminalsMissing: string | undefined;
@@ -120,6 +131,8 @@ export interface Engine {
   readonly name: EngineName;
   /** Whether sandboxes have volumes, which can be archived and made from archives. */
   readonly hasVolumes: boolean;
+  /** Which limits of a plan hold; the others are accepted, and people are told. */
+  readonly enforces?: readonly "memory"[];
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

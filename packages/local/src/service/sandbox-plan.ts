@@ -1,5 +1,6 @@
 import { type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
+import { memoryLimitBytes } from "./containers/resources.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
@@ -25,15 +26,16 @@ export function planSandbox(
         path: mountPath,
         readOnly,
         subPath,
-        memorySizeBytes: memorySizeBytes(spec, volume),
+        memorySizeBytes: volumeSizeBytes(spec, volume),
       }),
     ),
     restores,
     files: container.files.map(({ path, content }) => ({ path, content })),
+    memoryLimitBytes: memoryLimitBytes(container),
   };
 }
 
-function memorySizeBytes(spec: SandboxSpec, name: string): number | undefined {
+function volumeSizeBytes(spec: SandboxSpec, name: string): number | undefined {
   const source = spec.volumes.find((volume) => volume.name === name)?.source;
   if (source?.case !== "scratch" || source.value.medium !== StorageMedium.MEMORY) return undefined;
   return parseQuantity(source.value.size);

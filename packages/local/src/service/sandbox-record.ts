@@ -9,8 +9,9 @@ import {
 } from "@tidybox/protocol";
 import { within } from "../deadline.ts";
 import { deferred } from "../deferred.ts";
-import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
+import type { Doom, Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
+import { effectiveResources } from "./containers/resources.ts";
 import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
 import type { Main } from "./main-process.ts";
@@ -113,7 +114,7 @@ export class SandboxRecord {
     try {
       const sandbox = await engine.start(this.#options.plan);
       this.#sandbox = sandbox;
-      void sandbox.ended.then(({ reason }) => this.#vanished(reason));
+      void sandbox.ended.then((doom) => this.#vanished(doom));
       const { startMain } = this.#options;
       if (this.state === State.CREATING && startMain !== undefined) {
         this.#main = await startMain(sandbox, this.#log);
@@ -190,10 +191,7 @@ export class SandboxRecord {
         ...(this.#startTime && { startTime: this.#startTime }),
         ...(this.#endTime && { endTime: this.#endTime }),
         ...(exitCode !== undefined && { exitCode }),
-        ...(container?.resources && { effectiveResources: container.resources }),
-        ...(container?.resourceRequirements && {
-          effectiveResourceRequirements: container.resourceRequirements,
-        }),
+        ...effectiveResources(this.spec),
         effectiveEgress: this.spec.network?.egress ?? [],
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
@@ -233,7 +231,7 @@ export class SandboxRecord {
   async #mainEnded(main: Main): Promise<void> {
     const end = await main.exited;
     // Killed with its sandbox: that, and not the main process, is what happened.
-    if (end.lost || this.#killed || !this.isActive) return;
+    if (end.lost || this.#killed || !this.isActive || this.#sandbox?.doom !== undefined) return;
     const { exitCode } = end;
     const failed = await main.startFailure(end);
     this.#outcome =
@@ -253,13 +251,13 @@ export class SandboxRecord {
   }
 
   /** No process is left. */
-  #vanished(reason: string): void {
+  #vanished(doom: Doom): void {
     const outcome = this.#outcome;
     if (this.state === State.TERMINATING) {
       const code = outcome?.exitCode === undefined ? {} : { exitCode: outcome.exitCode };
       this.#end({ state: State.TERMINATED, reason: this.#reason(), ...code });
     } else {
-      this.#end(outcome ?? { state: State.FAILED, reason });
+      this.#end(outcome ?? { state: State.FAILED, ...doom });
     }
   }
 

@@ -14,6 +14,7 @@ import {
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { withDeadline } from "../deadline.ts";
 import type { NoticeListener } from "../notice.ts";
+import { beyondCeiling } from "./containers/resources.ts";
 import { CreateReplays } from "./create-replays.ts";
 import {
   failure,
@@ -122,6 +123,8 @@ export class Sandboxes {
     if (violations.length > 0) throw invalidArgument(violations);
     const missing = unsupported(spec);
     if (missing !== undefined) throw notImplemented(missing);
+    const ceiling = beyondCeiling(spec);
+    if (ceiling !== undefined) throw ceiling;
     const { id: freshId, sequence } = this.registry.next();
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
@@ -135,7 +138,7 @@ export class Sandboxes {
     const fresh = planSandbox(freshId, spec, restores);
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
-    this.#notices.of(plan, spec.containers[0]?.resourceRequirements !== undefined);
+    this.#notices.of(plan, spec);
     const record = new SandboxRecord({
       id,
       sequence,

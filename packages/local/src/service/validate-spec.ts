@@ -15,6 +15,7 @@ import {
   TAG_PATTERN,
   VOLUME_NAME_PATTERN,
 } from "@tidybox/protocol";
+import { resourceViolations } from "./containers/resources.ts";
 import type { Violation } from "./failures.ts";
 import { parseQuantity } from "./quantity.ts";
 
@@ -124,6 +125,8 @@ function checkContainer(container: Container, spec: SandboxSpec, check: Check): 
     "resources",
     "must not be set together with resource_requirements",
   );
+  for (const { field, description } of resourceViolations(container))
+    check(false, field, description);
   checkFiles(container, check);
   checkMounts(container, spec, check);
 }
