@@ -138,6 +138,12 @@ export interface Engine {
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */
   reserve?(plan: SandboxPlan): SandboxPlan;
   start(plan: SandboxPlan): Promise<EngineSandbox>;
+  /**
+   * Another container of a sandbox: with its network, host name and volumes, and a root and processes
+   * of its own. Only before anything runs in one of them, and stopped before the first is. Absent
+   * where a sandbox has one container.
+   */
+  startBeside?(plan: SandboxPlan, first: EngineSandbox): Promise<EngineSandbox>;
   /** Waits for the removal of what stopped sandboxes left; call after stopping them. */
   close(): Promise<void>;
 }

@@ -11,6 +11,8 @@ import { within } from "../deadline.ts";
 import { deferred } from "../deferred.ts";
 import type { Doom, Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
+import type { ContainerGroup } from "./containers/container-group.ts";
+import { primaryContainer } from "./containers/primary-container.ts";
 import { effectiveResources } from "./containers/resources.ts";
 import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
@@ -25,6 +27,8 @@ export interface SandboxRecordOptions {
   readonly plan: SandboxPlan;
   /** Starts the main process; undefined: the sandbox only waits for commands. */
   readonly startMain: ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined;
+  /** Of a sandbox with several containers; starts it in place of the engine. */
+  readonly group?: ContainerGroup | undefined;
   /** Bounds its log. */
   readonly logMemory: LogMemory;
   readonly maxLifetimeSeconds: number;
@@ -96,9 +100,16 @@ export class SandboxRecord {
     return this.state === State.RUNNING ? this.#sandbox : undefined;
   }
 
-  /** What the main process prints; undefined when the sandbox has ended. */
-  get log(): LineLog | undefined {
-    return this.isActive ? this.#log : undefined;
+  /** Where commands for a container run; undefined unless that runs. Empty is the primary one. */
+  runningContainer(name: string): EngineSandbox | undefined {
+    const other = this.#options.group?.container(name);
+    return other === undefined || this.running === undefined ? this.running : other.running;
+  }
+
+  /** What a container's main process prints; undefined when the sandbox has ended. */
+  logOf(container: string): LineLog | undefined {
+    if (!this.isActive) return undefined;
+    return this.#options.group?.container(container)?.log ?? this.#log;
   }
 
   /** Resolves when the sandbox is no longer CREATING. */
@@ -112,7 +123,7 @@ export class SandboxRecord {
     if (!this.isActive) return;
     this.#started = true;
     try {
-      const sandbox = await engine.start(this.#options.plan);
+      const sandbox = await (this.#options.group ?? engine).start(this.#options.plan);
       this.#sandbox = sandbox;
       void sandbox.ended.then((doom) => this.#vanished(doom));
       const { startMain } = this.#options;
@@ -130,6 +141,8 @@ export class SandboxRecord {
       }
     } catch (error) {
       const reason = `the sandbox could not start: ${error instanceof Error ? error.message : String(error)}`;
+      // What follows from the stop must not hide why it is stopped.
+      this.#outcome ??= { state: State.FAILED, reason };
       const stopped = await this.#sandbox?.stop().then(
         () => undefined,
         (failure: unknown) => String(failure),
@@ -180,7 +193,6 @@ export class SandboxRecord {
   view(): Sandbox {
     const lifecycle = this.#lifecycle;
     const exitCode = "exitCode" in lifecycle ? lifecycle.exitCode : undefined;
-    const container = this.spec.containers[0];
     return create(SandboxSchema, {
       sandboxId: this.id,
       spec: this.spec,
@@ -195,7 +207,12 @@ export class SandboxRecord {
         effectiveEgress: this.spec.network?.egress ?? [],
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
-          { name: container?.name ?? "", state: lifecycle.state, exitCode: exitCode ?? 0 },
+          {
+            name: primaryContainer(this.spec).name,
+            state: lifecycle.state,
+            exitCode: exitCode ?? 0,
+          },
+          ...(this.#options.group?.statuses(lifecycle.state) ?? []),
         ],
         runnerId: this.runnerId,
       },
@@ -279,6 +296,7 @@ export class SandboxRecord {
     const close = (): void => this.#log.close();
     void Promise.resolve(this.#main?.drained).then(close, close);
     this.#log.release();
+    this.#options.group?.close();
     this.#over.resolve();
   }
 

@@ -80,7 +80,7 @@ function checkContainers(spec: SandboxSpec, check: Check): void {
       `names no container: ${JSON.stringify(spec.primaryContainer)}`,
     );
   }
-  const secrets = spec.containers.flatMap(({ secretStores }) =>
+  const secrets = [...spec.containers, ...spec.initContainers].flatMap(({ secretStores }) =>
     secretStores.flatMap((store) => store.secrets),
   );
   check(
@@ -91,6 +91,11 @@ function checkContainers(spec: SandboxSpec, check: Check): void {
   for (const [index, container] of spec.containers.entries()) {
     checkContainer(container, spec, (valid, field, description) =>
       check(valid, `containers[${index}].${field}`, description),
+    );
+  }
+  for (const [index, container] of spec.initContainers.entries()) {
+    checkContainer(container, spec, (valid, field, description) =>
+      check(valid, `init_containers[${index}].${field}`, description),
     );
   }
 }

@@ -31,6 +31,8 @@ export interface BubblewrapSandboxOptions {
   readonly plan: SandboxPlan;
   readonly root: ImageRoot;
   readonly held: HeldProcess;
+  /** Its folder on the host. */
+  readonly folder: string;
   readonly spawner: Spawner;
   readonly nsenter: string;
   /** Undefined where the host has no shell that could wait for commands. */
@@ -87,6 +89,11 @@ export class BubblewrapSandbox implements EngineSandbox {
 
   get doom(): Doom | undefined {
     return this.#doom;
+  }
+
+  /** What a container beside it shares with it. */
+  get shared(): { readonly innerPid: number; readonly folder: string } {
+    return { innerPid: this.#options.held.innerPid, folder: this.#options.folder };
   }
 
   get isOver(): boolean {
