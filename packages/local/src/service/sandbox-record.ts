@@ -54,7 +54,7 @@ export class SandboxRecord {
   readonly #over = deferred<void>();
   #startTime: Timestamp | undefined;
   #endTime: Timestamp | undefined;
-  #lifecycle: Lifecycle = { state: State.CREATING };
+  #lifecycle: Lifecycle = { state: State.PENDING };
   #sandbox: EngineSandbox | undefined;
   #main: Main | undefined;
   readonly #log: LineLog;
@@ -112,7 +112,12 @@ export class SandboxRecord {
     return this.#options.group?.container(container)?.log ?? this.#log;
   }
 
-  /** Resolves when the sandbox is no longer CREATING. */
+  /** Whether it waits to start, or starts. */
+  get isStarting(): boolean {
+    return this.state === State.PENDING || this.state === State.CREATING;
+  }
+
+  /** Resolves when the sandbox is no longer PENDING or CREATING. */
   get settled(): Promise<void> {
     return this.#ready.promise;
   }
@@ -122,6 +127,7 @@ export class SandboxRecord {
     // It was asked to stop while it waited for its turn.
     if (!this.isActive) return;
     this.#started = true;
+    this.#move({ state: State.CREATING });
     try {
       const sandbox = await (this.#options.group ?? engine).start(this.#options.plan);
       this.#sandbox = sandbox;
@@ -185,7 +191,7 @@ export class SandboxRecord {
 
   /** While it is on its way from one state to the next, waits for that, at most so long. */
   async arrived(seconds: number): Promise<void> {
-    if (this.state === State.CREATING) await within(this.settled, seconds);
+    if (this.isStarting) await within(this.settled, seconds);
     else if (this.state === State.TERMINATING) await within(this.over, seconds);
   }
 

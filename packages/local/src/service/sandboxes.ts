@@ -60,7 +60,7 @@ const LOOK_SECONDS = 0.05;
 
 const PURGE_SECONDS = 15;
 
-/** For calls that come while a sandbox is still CREATING. */
+/** For calls that come while a sandbox is still starting. */
 const START_WAIT_SECONDS = 60;
 
 const CAPACITY_RETRY_SECONDS = 0.2;
@@ -175,7 +175,10 @@ export class Sandboxes {
       for (const { archive } of restores) rmSync(archive, { force: true });
     });
     if (requestId !== "") this.#replays.remember(requestId, sandbox, id);
-    this.#starts.add(() => record.start(this.#options.engine));
+    this.#starts.add(() => {
+      const started = record.start(this.#options.engine);
+      return group === undefined ? started : Promise.race([started, group.made]);
+    });
     return record;
   }
 
@@ -192,11 +195,11 @@ export class Sandboxes {
     return record;
   }
 
-  /** The running sandbox behind an id; waits for one that is still CREATING. */
+  /** The running sandbox behind an id; waits for one that is still starting. */
   async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
     const record = this.get(sandboxId);
     this.checkContainer(record, container);
-    if (record.state === State.CREATING) {
+    if (record.isStarting) {
       const canceled = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       });

@@ -1,4 +1,5 @@
 import type { ContainerStatus, State } from "@tidybox/protocol";
+import { deferred } from "../../deferred.ts";
 import type { Engine, EngineSandbox, SandboxPlan } from "../../engines/engine.ts";
 import type { LineLog } from "../logs/line-log.ts";
 import type { Main } from "../main-process.ts";
@@ -25,14 +26,28 @@ export interface ContainerGroupOptions {
 export class ContainerGroup {
   readonly #options: ContainerGroupOptions;
   readonly #sides: readonly SideContainer[];
+  readonly #made = deferred<void>();
 
   constructor(options: ContainerGroupOptions) {
     this.#options = options;
     this.#sides = [...options.others, ...options.initContainers];
   }
 
+  /** Resolves when all of them are there, or will not be: init containers may run for long. */
+  get made(): Promise<void> {
+    return this.#made.promise;
+  }
+
   /** For the sandbox's record, in place of the engine. */
   async start(plan: SandboxPlan): Promise<EngineSandbox> {
+    try {
+      return await this.#make(plan);
+    } finally {
+      this.#made.resolve();
+    }
+  }
+
+  async #make(plan: SandboxPlan): Promise<EngineSandbox> {
     const { engine } = this.#options;
     const primary = await engine.start(plan);
     const whole = new SandboxOfContainers(primary, this.#sides);

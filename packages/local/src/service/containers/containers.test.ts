@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
@@ -18,7 +18,6 @@ import {
   type SpecInit,
   startTestService,
   type TestService,
-  until,
   untilEnded,
 } from "../../testing/test-service.ts";
 
@@ -130,7 +129,7 @@ describe("several containers in a sandbox", () => {
         ],
       }),
     );
-    const early = await until(client, sandboxId, (state) => state !== State.PENDING);
+    const early = await client.getSandbox({ sandboxId });
     expect(early.status?.state).toBe(State.CREATING);
     const ended = await untilEnded(client, sandboxId);
     expect(ended.status?.state).toBe(State.FAILED);
@@ -170,6 +169,29 @@ describe("several containers in a sandbox", () => {
     expect(await inside(sandboxId, "server", "cat /proc/[0-9]*/cmdline")).not.toContain("4815163");
     await inside(sandboxId, "server", "echo own > /tmp/own");
     expect(await inside(sandboxId, "main", "ls /tmp")).toBe("");
+    await client.deleteSandbox({ sandboxId });
+  });
+
+  test("have no capability in each other's namespaces, and share the host's network where that is allowed", async () => {
+    const sandboxId = await createRunning(
+      client,
+      podOf([shell("side", "sleep 1000"), shell("main", "sleep 1000")], { network: {} }),
+    );
+    const links = new Set<string>();
+    for (const container of ["side", "main"]) {
+      const script = `grep -E '^(CapEff|CapPrm|CapBnd|NoNewPrivs)' /proc/self/status
+        unshare -Ur true 2>/dev/null && echo unshared
+        echo x 2>/dev/null > /usr/x && echo written; readlink /proc/self/ns/net`;
+      const said = (await inside(sandboxId, container, script)).trim().split("\n");
+      expect(said.slice(0, -1).map((line) => line.replace(/\s+/, " "))).toEqual([
+        "CapPrm: 0000000000000000",
+        "CapEff: 0000000000000000",
+        "CapBnd: 0000000000000000",
+        "NoNewPrivs: 1",
+      ]);
+      links.add(said.at(-1) ?? "");
+    }
+    expect([...links]).toEqual([readlinkSync("/proc/self/ns/net")]);
     await client.deleteSandbox({ sandboxId });
   });
 
@@ -316,6 +338,16 @@ describe("several containers in a sandbox", () => {
     expect(await inside(again, "side", "cat /memory/file")).toBe("kept\n");
     await client.deleteSandbox({ sandboxId: again });
   });
+});
+
+test("nothing is left of them when the service is killed", async () => {
+  const service = await startTestService({ engine: "bubblewrap" });
+  const { client } = service;
+  await createRunning(client, podOf([shell("side", "sleep 4815165"), shell("main", "sleep 1000")]));
+  await eventually(() => isAlive("4815165"));
+  service.process.kill("SIGKILL");
+  await eventually(() => !isAlive("4815165"));
+  rmSync(service.folder, { recursive: true });
 });
 
 test("the engine process refuses several and init containers", async () => {
