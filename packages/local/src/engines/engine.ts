@@ -33,6 +33,8 @@ export interface SandboxPlan {
   readonly files: readonly PlannedFile[];
   /** Enforced where the engine says that it enforces memory. */
   readonly memoryLimitBytes?: number | undefined;
+  /** Only volumes and what the system has in memory can be written. */
+  readonly readOnlyRoot?: boolean;
 }
 
 export interface ExecCommand {
@@ -131,8 +133,11 @@ export interface Engine {
   readonly name: EngineName;
   /** Whether sandboxes have volumes, which can be archived and made from archives. */
   readonly hasVolumes: boolean;
-  /** Which limits of a plan hold; the others are accepted, and people are told. */
-  readonly enforces?: readonly "memory"[];
+  /**
+   * What of a plan holds. A memory limit that does not is accepted, and people are told; a read-only
+   * root is refused.
+   */
+  readonly enforces?: readonly ("memory" | "read_only_root")[];
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

@@ -61,7 +61,9 @@ function unsupportedInContainer(
     (security?.runAsGroup ?? 0) !== 0 && "groups other than root (run_as_group)",
     security?.privileged === true && "privileged containers",
     security?.allowPrivilegeEscalation === true && "privilege escalation",
-    security?.readOnlyRootFilesystem === true && "read-only root file systems",
+    security?.readOnlyRootFilesystem === true &&
+      container.files.length > 0 &&
+      "files in a read-only root file system",
     (security?.capabilitiesAdd.length ?? 0) > 0 && "added capabilities",
     !["", "Unconfined"].includes(security?.seccompProfile ?? "") && "seccomp profiles",
     memoryMounts.some(({ subPath }) => subPath !== "") && "sub paths of volumes in memory",

@@ -53,6 +53,7 @@ export function planContainer(
     restores: restores.filter(inMemory),
     files: container.files.map(({ path, content }) => ({ path, content })),
     memoryLimitBytes: memoryLimitBytes(container),
+    readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
   };
 }
 

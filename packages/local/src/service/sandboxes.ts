@@ -291,6 +291,10 @@ export class Sandboxes {
   }
 
   #refuse(plan: SandboxPlan): void {
+    const { engine } = this.#options;
+    if (plan.readOnlyRoot === true && engine.enforces?.includes("read_only_root") !== true) {
+      throw notImplemented(`the engine "${engine.name}" has no read-only root file systems`);
+    }
     const refusal = this.#options.engine.refusal(plan);
     if (refusal === undefined) return;
     if (refusal.kind === "not_implemented") throw notImplemented(refusal.message);

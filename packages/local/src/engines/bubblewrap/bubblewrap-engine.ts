@@ -36,7 +36,7 @@ export interface BubblewrapEngineOptions {
 export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
   readonly hasVolumes = true;
-  readonly enforces = ["memory"] as const;
+  readonly enforces = ["memory", "read_only_root"] as const;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
   /** One for each image root: their sandboxes have different mount points. */
@@ -151,6 +151,7 @@ export class BubblewrapEngine implements Engine {
         ...FIRST_PROCESS_ARGUMENTS,
         ...root.args,
         ...inRoot,
+        ...(plan.readOnlyRoot === true ? ["--remount-ro", "/"] : []),
         ...["--chdir", plan.workingDirectory],
       ],
       command: firstProcess(root),
