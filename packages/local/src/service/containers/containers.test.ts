@@ -1,4 +1,13 @@
-import { readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
@@ -338,6 +347,43 @@ describe("several containers in a sandbox", () => {
     expect(await inside(again, "side", "cat /memory/file")).toBe("kept\n");
     await client.deleteSandbox({ sandboxId: again });
   });
+});
+
+test("each has the root of its own image, its files, its folder and its variables", async () => {
+  const image = mkdtempSync("/tmp/local-test-image-");
+  chmodSync(image, 0o755);
+  mkdirSync(`${image}/usr`);
+  mkdirSync(`${image}/data`);
+  writeFileSync(`${image}/data/name`, "of the image");
+  const service = await startTestService({ engine: "bubblewrap", images: { imaged: image } });
+  try {
+    const { client } = service;
+    const text = new TextDecoder();
+    const main = {
+      ...{ image: "python:3.11", workingDir: "/opt/own", environmentVariables: { WHO: "main" } },
+      files: [{ path: "/etc/own/settings", content: new TextEncoder().encode("of main") }],
+    };
+    const sandboxId = await createRunning(
+      client,
+      podOf([
+        shell("main", "sleep 1000", main),
+        { name: "side", image: "imaged" } as ContainerInit,
+      ]),
+    );
+    const file = await client.readFile({ sandboxId, container: "side", path: "/data/name" });
+    expect(text.decode(file.content)).toBe("of the image");
+    const read = (container: string, path: string) =>
+      refusalOf(client.readFile({ sandboxId, container, path }));
+    expect((await read("main", "/data/name")).reason).toBe(ErrorReason.FILE_NOT_FOUND);
+    expect((await read("side", "/etc/own/settings")).reason).toBe(ErrorReason.FILE_NOT_FOUND);
+    const script = "pwd; echo $WHO; cat /etc/own/settings";
+    const { stdout } = await client.exec({ sandboxId, command: ["sh", "-c", script] });
+    expect(text.decode(stdout)).toBe("/opt/own\nmain\nof main");
+    await client.deleteSandbox({ sandboxId });
+  } finally {
+    await service.close();
+    rmSync(image, { recursive: true });
+  }
 });
 
 test("nothing is left of them when the service is killed", async () => {
