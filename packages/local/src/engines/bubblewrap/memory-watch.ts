@@ -3,8 +3,13 @@ import { readdirSync, readFileSync, statfsSync } from "node:fs";
 
 const LOOK_MILLISECONDS = 100;
 
-/** A sandbox with thousands of processes must not keep the service busy with counting them. */
+/**
+ * All looks together take a tenth of the service's time at most: thousands of processes, or hundreds
+ * of sandboxes with a limit, are looked at less often.
+ */
 const SHARE_OF_TIME = 10;
+
+let open = 0;
 
 /**
  * Looks ten times a second at what a sandbox has in memory, and says so when that is more than its
@@ -23,12 +28,15 @@ export class MemoryWatch {
     this.#root = root;
     this.#limitBytes = limitBytes;
     this.#onExceeded = onExceeded;
+    open += 1;
     this.#lookIn(LOOK_MILLISECONDS);
   }
 
   /** Safe to call twice. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    open -= 1;
     clearTimeout(this.#timer);
   }
 
@@ -45,7 +53,7 @@ export class MemoryWatch {
       return this.#onExceeded(used);
     }
     const took = performance.now() - began;
-    this.#lookIn(Math.max(LOOK_MILLISECONDS, took * SHARE_OF_TIME));
+    this.#lookIn(Math.max(LOOK_MILLISECONDS, took * SHARE_OF_TIME * open));
   }
 }
 
