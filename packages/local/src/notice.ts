@@ -7,7 +7,7 @@ export type LocalNoticeCode =
   | "tool_unreachable"
   /** The service runs as root and was told to stay so. */
   | "root_kept"
-  /** cpu and memory of a sandbox are echoed, but nothing enforces them here. */
+  /** What a sandbox asks for of cpu (or memory) is reported, but the engine does not enforce it. */
   | "resources_not_enforced"
   /** A folder of an earlier service could not be removed. */
   | "leftover_not_removed";

@@ -11,10 +11,10 @@ import {
  * it. A test must not pass here because something was quietly left out.
  */
 export function unsupported(spec: SandboxSpec): string | undefined {
-  const container = spec.containers[0];
+  const containers = [...spec.containers, ...spec.initContainers];
   const found: readonly (string | false | undefined)[] = [
-    spec.containers.length > 1 && "several containers",
-    spec.initContainers.length > 0 && "init containers",
+    spec.initContainers.some(({ command }) => command === "") &&
+      "init containers without a command (nothing is known of an image's entrypoint)",
     spec.mode === SandboxMode.CKS && "mode CKS and runner pins",
     spec.services.length > 0 && "services and endpoints",
     spec.networkIds.length > 0 && "sandbox networks (network_ids)",
@@ -30,9 +30,16 @@ export function unsupported(spec: SandboxSpec): string | undefined {
       const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");
       return share && `volumes sized by a share of the memory (${name}); give a size such as 64Mi`;
     }),
-    ...(container === undefined ? [] : unsupportedInContainer(container, spec)),
+    ...spec.volumes.map(
+      ({ name }) =>
+        isInMemory(spec, name) &&
+        containers.filter(({ volumeMounts }) => volumeMounts.some(({ volume }) => volume === name))
+          .length > 1 &&
+        `volumes in memory that several containers mount (${name}); leave the medium out`,
+    ),
+    ...containers.flatMap((container) => unsupportedInContainer(container, spec)),
   ];
-  const missing = found.filter((what) => typeof what === "string");
+  const missing = [...new Set(found.filter((what) => typeof what === "string"))];
   if (missing.length === 0) return undefined;
   return `the local service does not have: ${missing.join("; ")}. Leave it out, or run this against the real service.`;
 }
@@ -42,14 +49,7 @@ function unsupportedInContainer(
   spec: SandboxSpec,
 ): readonly (string | false | undefined)[] {
   const security = container.securityContext;
-  const inMemory = (name: string): boolean =>
-    spec.volumes.some(
-      (volume) =>
-        volume.name === name &&
-        volume.source.case === "scratch" &&
-        volume.source.value.medium === StorageMedium.MEMORY,
-    );
-  const memoryMounts = container.volumeMounts.filter(({ volume }) => inMemory(volume));
+  const memoryMounts = container.volumeMounts.filter(({ volume }) => isInMemory(spec, volume));
   return [
     (container.resources?.gpu ??
       container.resourceRequirements?.requests?.gpu ??
@@ -61,7 +61,9 @@ function unsupportedInContainer(
     (security?.runAsGroup ?? 0) !== 0 && "groups other than root (run_as_group)",
     security?.privileged === true && "privileged containers",
     security?.allowPrivilegeEscalation === true && "privilege escalation",
-    security?.readOnlyRootFilesystem === true && "read-only root file systems",
+    security?.readOnlyRootFilesystem === true &&
+      container.files.length > 0 &&
+      "files in a read-only root file system",
     (security?.capabilitiesAdd.length ?? 0) > 0 && "added capabilities",
     !["", "Unconfined"].includes(security?.seccompProfile ?? "") && "seccomp profiles",
     memoryMounts.some(({ subPath }) => subPath !== "") && "sub paths of volumes in memory",
@@ -69,6 +71,15 @@ function unsupportedInContainer(
     new Set(memoryMounts.map(({ volume }) => volume)).size !== memoryMounts.length &&
       "mounting one volume in memory twice",
   ];
+}
+
+function isInMemory({ volumes }: SandboxSpec, name: string): boolean {
+  return volumes.some(
+    (volume) =>
+      volume.name === name &&
+      volume.source.case === "scratch" &&
+      volume.source.value.medium === StorageMedium.MEMORY,
+  );
 }
 
 function allowsAll(rule: EgressRule): boolean {

@@ -6,6 +6,7 @@ import {
   RetryInfoSchema,
   SandboxMode,
   State,
+  StorageMedium,
 } from "@tidybox/protocol";
 import {
   createRunning,
@@ -233,16 +234,25 @@ describe("creating, listing and purging", () => {
   const missing: readonly (readonly [string, SpecInit])[] = [
     ["GPU", specOf({ resourceRequirements: { requests: { gpu: { count: 1n } } } })],
     [
-      "several containers",
+      "volumes in memory that several containers mount",
       {
-        containers: [
-          { name: "a", image: "i" },
-          { name: "b", image: "i" },
-        ],
+        containers: ["a", "b"].map((name) => ({
+          ...{ name, image: "i" },
+          volumeMounts: [{ volume: "v", mountPath: "/v" }],
+        })),
         primaryContainer: "a",
+        volumes: [
+          {
+            name: "v",
+            source: { case: "scratch", value: { medium: StorageMedium.MEMORY, size: "1Mi" } },
+          },
+        ],
       },
     ],
-    ["init containers", specOf({}, { initContainers: [{ name: "i", image: "i" }] })],
+    [
+      "init containers without a command",
+      specOf({}, { initContainers: [{ name: "i", image: "i" }] }),
+    ],
     ["services", specOf({}, { services: [{ port: 80 }] })],
     [
       "registered volumes",

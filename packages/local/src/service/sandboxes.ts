@@ -2,33 +2,37 @@ import { rmSync } from "node:fs";
 import { toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
+  type Container,
   type CreateSandboxRequest,
   type DeleteSandboxRequest,
   ErrorReason,
   MAX_REQUEST_ID_BYTES,
   type PurgeSandboxesRequest,
-  type SandboxSpec,
   SandboxSpecSchema,
   State,
 } from "@tidybox/protocol";
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { withDeadline } from "../deadline.ts";
 import type { NoticeListener } from "../notice.ts";
+import type { StartMain } from "./containers/container.ts";
+import { groupOf, sideContainers } from "./containers/group-of.ts";
+import { primaryContainer } from "./containers/primary-container.ts";
+import { beyondCeiling } from "./containers/resources.ts";
 import { CreateReplays } from "./create-replays.ts";
 import {
   failure,
   invalidArgument,
   notImplemented,
+  containerNotRunning,
   sandboxNotFound,
   sandboxNotRunning,
 } from "./failures.ts";
 import { isKeepAlive, KeepAlive } from "./keep-alive.ts";
 import { stateName } from "./lifecycle.ts";
 import { BoundedLogMemory } from "./logs/bounded-log-memory.ts";
-import type { LineLog } from "./logs/line-log.ts";
 import { hasAllTags } from "./list-sandboxes.ts";
-import { type Main, MainProcess } from "./main-process.ts";
-import { planSandbox } from "./sandbox-plan.ts";
+import { MainProcess } from "./main-process.ts";
+import { planContainer, planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
 import { restoresOf } from "./snapshots/scratch-volumes.ts";
 import { snapshotsNotSupported } from "./snapshots/snapshot-calls.ts";
@@ -56,7 +60,7 @@ const LOOK_SECONDS = 0.05;
 
 const PURGE_SECONDS = 15;
 
-/** For calls that come while a sandbox is still CREATING. */
+/** For calls that come while a sandbox is still starting. */
 const START_WAIT_SECONDS = 60;
 
 const CAPACITY_RETRY_SECONDS = 0.2;
@@ -122,11 +126,19 @@ export class Sandboxes {
     if (violations.length > 0) throw invalidArgument(violations);
     const missing = unsupported(spec);
     if (missing !== undefined) throw notImplemented(missing);
+    const ceiling = beyondCeiling(spec);
+    if (ceiling !== undefined) throw ceiling;
     const { id: freshId, sequence } = this.registry.next();
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
     this.#refuse(planSandbox(freshId, spec));
+    const sides = sideContainers(spec);
+    for (const each of sides) this.#refuse(planContainer(freshId, spec, each));
+    if (sides.length > 0 && this.#options.engine.startBeside === undefined) {
+      const message = `the engine "${this.#options.engine.name}" cannot have several or init containers: use the engine "bubblewrap"`;
+      throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
+    }
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
@@ -135,14 +147,25 @@ export class Sandboxes {
     const fresh = planSandbox(freshId, spec, restores);
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
-    this.#notices.of(plan, spec.containers[0]?.resourceRequirements !== undefined);
-    const record = new SandboxRecord({
+    this.#notices.of(plan, spec);
+    for (const each of sides) this.#notices.of(planContainer(id, spec, each), spec);
+    const startMain = this.#starterOfMain(primaryContainer(spec), plan);
+    const group =
+      sides.length === 0
+        ? undefined
+        : groupOf({
+            ...{ spec, id, restores, engine: this.#options.engine, logMemory: this.#logMemory },
+            starterOf: (container, containerPlan) => this.#starterOfMain(container, containerPlan),
+            isWanted: () => record.state === State.CREATING,
+          });
+    const record: SandboxRecord = new SandboxRecord({
       id,
       sequence,
       runnerId: this.#options.runnerId,
       spec,
       plan,
-      startMain: this.#starterOfMain(spec, plan),
+      startMain: group === undefined ? startMain : (whole, log) => group.startMain(whole, log),
+      group,
       logMemory: this.#logMemory,
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
@@ -152,7 +175,10 @@ export class Sandboxes {
       for (const { archive } of restores) rmSync(archive, { force: true });
     });
     if (requestId !== "") this.#replays.remember(requestId, sandbox, id);
-    this.#starts.add(() => record.start(this.#options.engine));
+    this.#starts.add(() => {
+      const started = record.start(this.#options.engine);
+      return group === undefined ? started : Promise.race([started, group.made]);
+    });
     return record;
   }
 
@@ -169,11 +195,11 @@ export class Sandboxes {
     return record;
   }
 
-  /** The running sandbox behind an id; waits for one that is still CREATING. */
+  /** The running sandbox behind an id; waits for one that is still starting. */
   async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
     const record = this.get(sandboxId);
     this.checkContainer(record, container);
-    if (record.state === State.CREATING) {
+    if (record.isStarting) {
       const canceled = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       });
@@ -181,16 +207,17 @@ export class Sandboxes {
         sandboxNotRunning(sandboxId, `still starting after ${START_WAIT_SECONDS} s`),
       );
     }
-    const sandbox = record.running;
-    if (sandbox === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
-    return sandbox;
+    const sandbox = record.runningContainer(container);
+    if (sandbox !== undefined) return sandbox;
+    if (record.running === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
+    throw containerNotRunning(sandboxId, container);
   }
 
   /** Empty is the primary container. */
   checkContainer({ id, spec }: SandboxRecord, container: string): void {
-    const known = spec.containers[0]?.name;
-    if (container === "" || container === known) return;
-    const description = `names no container of sandbox ${id}: ${JSON.stringify(container)}; it has ${known}`;
+    const known = [...spec.containers, ...spec.initContainers].map(({ name }) => name);
+    if (container === "" || known.includes(container)) return;
+    const description = `names no container of sandbox ${id}: ${JSON.stringify(container)}; it has ${known.join(", ")}`;
     throw invalidArgument([{ field: "container", description }]);
   }
 
@@ -253,11 +280,8 @@ export class Sandboxes {
     await Promise.all(active.map((record) => record.ended(timeoutSeconds)));
   }
 
-  #starterOfMain(
-    { containers: [container] }: SandboxSpec,
-    { image, environment }: SandboxPlan,
-  ): ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined {
-    if (container === undefined || container.command === "") return undefined;
+  #starterOfMain(container: Container, { image, environment }: SandboxPlan): StartMain {
+    if (container.command === "") return undefined;
     const argv = [container.command, ...container.args];
     // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
     const standsIn = isKeepAlive(argv, environment) && !this.#options.mappedImages.has(image);
@@ -267,6 +291,10 @@ export class Sandboxes {
   }
 
   #refuse(plan: SandboxPlan): void {
+    const { engine } = this.#options;
+    if (plan.readOnlyRoot === true && engine.enforces?.includes("read_only_root") !== true) {
+      throw notImplemented(`the engine "${engine.name}" has no read-only root file systems`);
+    }
     const refusal = this.#options.engine.refusal(plan);
     if (refusal === undefined) return;
     if (refusal.kind === "not_implemented") throw notImplemented(refusal.message);

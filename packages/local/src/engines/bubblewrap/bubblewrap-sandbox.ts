@@ -1,7 +1,9 @@
 import { withDeadline } from "../../deadline.ts";
 import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
+import { KILLED_EXIT_CODE } from "../../spawner/process-end.ts";
 import type {
   ArchiveTarget,
+  Doom,
   EngineProcess,
   EngineSandbox,
   EngineTerminal,
@@ -14,6 +16,8 @@ import { commandLaunched, terminateCommand } from "./entered-command.ts";
 import { entryOf, environmentOf } from "./entry.ts";
 import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
 import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
+import { MemoryWatch } from "./memory-watch.ts";
+import { limitProcessesScript } from "./process-limit.ts";
 import { openSandboxTerminal } from "./sandbox-terminal.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 import type { SandboxVolumes } from "./sandbox-volumes.ts";
@@ -27,6 +31,8 @@ export interface BubblewrapSandboxOptions {
   readonly plan: SandboxPlan;
   readonly root: ImageRoot;
   readonly held: HeldProcess;
+  /** Its folder on the host. */
+  readonly folder: string;
   readonly spawner: Spawner;
   readonly nsenter: string;
   /** Undefined where the host has no shell that could wait for commands. */
@@ -42,7 +48,7 @@ interface Entered {
 }
 
 export class BubblewrapSandbox implements EngineSandbox {
-  readonly ended: Promise<{ readonly reason: string }>;
+  readonly ended: Promise<Doom>;
   readonly #options: BubblewrapSandboxOptions;
   readonly #files: SandboxFiles;
   readonly #entered = new Set<Entered>();
@@ -50,6 +56,8 @@ export class BubblewrapSandbox implements EngineSandbox {
   #plan: SandboxPlan;
   #over = false;
   #stopping = false;
+  #doom: Doom | undefined;
+  #memory: MemoryWatch | undefined;
 
   constructor(options: BubblewrapSandboxOptions) {
     this.#options = options;
@@ -57,12 +65,14 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.ended = options.held.ended.then(async (end) => {
       this.#over = true;
       this.#shell?.close();
+      this.#memory?.close();
       if (this.#stopping) await this.#allLeft();
       const reason = end.lost
         ? "the service's helper process died, and with it the sandbox"
         : `the sandbox's first process ended unexpectedly (code ${end.exitCode})`;
-      return { reason };
+      return this.#doom ?? { reason };
     });
+    this.#watchMemory();
     const { shells } = options;
     this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
     this.#shell?.prepare();
@@ -74,6 +84,16 @@ export class BubblewrapSandbox implements EngineSandbox {
   /** For a sandbox that was made ahead: what it is to be, before anything runs in it. */
   adopt(plan: SandboxPlan): void {
     this.#plan = plan;
+    this.#watchMemory();
+  }
+
+  get doom(): Doom | undefined {
+    return this.#doom;
+  }
+
+  /** What a container beside it shares with it. */
+  get shared(): { readonly innerPid: number; readonly folder: string } {
+    return { innerPid: this.#options.held.innerPid, folder: this.#options.folder };
   }
 
   get isOver(): boolean {
@@ -158,9 +178,27 @@ export class BubblewrapSandbox implements EngineSandbox {
     );
   }
 
+  #watchMemory(): void {
+    const { memoryLimitBytes } = this.#plan;
+    if (memoryLimitBytes === undefined) return;
+    const root = `/proc/${this.#options.held.innerPid}/root`;
+    this.#memory = new MemoryWatch(root, memoryLimitBytes, (usedBytes) => {
+      this.#doom = {
+        reason: `it was killed: it used ${usedBytes} bytes of memory, and its memory limit is ${memoryLimitBytes}`,
+        exitCode: KILLED_EXIT_CODE,
+      };
+      if (!this.#over) this.#options.held.kill();
+    });
+  }
+
   #waiting(): BecomingCommand {
     return {
-      argv: [...this.#options.root.hostProgram("dash"), "-c", WAIT_SCRIPT, SHELL_NAME],
+      argv: [
+        ...this.#options.root.hostProgram("dash"),
+        "-c",
+        limitProcessesScript() + WAIT_SCRIPT,
+        SHELL_NAME,
+      ],
       environment: { PATH: SYSTEM_PATH },
       wantsInput: true,
     };

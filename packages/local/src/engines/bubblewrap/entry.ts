@@ -1,5 +1,6 @@
 import type { SandboxPlan } from "../engine.ts";
 import type { ImageRoot } from "./image-root.ts";
+import { limitedProcesses } from "./process-limit.ts";
 
 /**
  * Variables that the loader and the C library of nsenter and setpriv would obey on their way in,
@@ -46,6 +47,7 @@ export function entryOf(
       ...["--preserve-credentials", "-t", String(innerPid), "-U", "-m", "-u", "-i"],
       ...(plan.denyEgress ? ["-n"] : []),
       ...["-p", "-C", "-w", "--"],
+      ...limitedProcesses(root),
       // nsenter alone has every capability of the sandbox's user namespace: it could remount a
       // read-only bind and write to the host's files.
       ...root.hostProgram("setpriv"),

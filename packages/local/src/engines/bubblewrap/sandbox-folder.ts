@@ -43,7 +43,8 @@ export interface FolderArguments {
 
 /**
  * Completes a sandbox's fresh folder (of a FolderPool) and returns the arguments that show it
- * inside. No sandbox process has seen it yet, so nothing in it can be a trap.
+ * inside. No sandbox process has seen it yet, so nothing in it can be a trap. `volumesOf` is the
+ * folder of the sandbox whose volumes these are, where nothing has run yet either.
  */
 export async function furnishSandboxFolder(
   folder: string,
@@ -51,6 +52,7 @@ export async function furnishSandboxFolder(
   hostname: string,
   etc: EtcTemplate,
   tools: readonly ToolBind[],
+  volumesOf = folder,
 ): Promise<FolderArguments> {
   const root: Bind = { inside: "/", host: join(folder, ROOT_FOLDER), readOnly: false };
   const binds = [root];
@@ -58,7 +60,7 @@ export async function furnishSandboxFolder(
   for (const mount of volumes) {
     makePlace(binds, mount.path);
     if (mount.memorySizeBytes !== undefined) continue;
-    const volume = volumeFolder(folder, mount.volume);
+    const volume = volumeFolder(volumesOf, mount.volume);
     mkdirSync(volume, { recursive: true, mode: 0o755 });
     const host = makeBelow(volume, mount.subPath);
     binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
