@@ -31,6 +31,13 @@ export interface SandboxPlan {
   /** Volumes that begin with the content of a tar archive on the host. */
   readonly restores: readonly { readonly volume: string; readonly archive: string }[];
   readonly files: readonly PlannedFile[];
+  /**
+   * Directories of the host that are volumes of that name, mounted live and shared with other
+   * sandboxes: nothing may be looked up or made in them from outside.
+   */
+  readonly volumeFolders?: Readonly<
+    Record<string, { readonly folder: string; readonly readOnly: boolean }>
+  >;
 }
 
 export interface ExecCommand {

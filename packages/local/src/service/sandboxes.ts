@@ -1,12 +1,16 @@
 import { rmSync } from "node:fs";
-import { toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
+  type CreateSandboxFromTemplateRequest,
   type CreateSandboxRequest,
+  CreateSandboxRequestSchema,
   type DeleteSandboxRequest,
   ErrorReason,
   MAX_REQUEST_ID_BYTES,
   type PurgeSandboxesRequest,
+  type Sandbox,
+  SandboxSchema,
   type SandboxSpec,
   SandboxSpecSchema,
   State,
@@ -30,6 +34,8 @@ import { hasAllTags } from "./list-sandboxes.ts";
 import { type Main, MainProcess } from "./main-process.ts";
 import { planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
+import type { Resources } from "./resources/resources.ts";
+import { asWhole, mergeTemplate } from "./resources/templates.ts";
 import { restoresOf } from "./snapshots/scratch-volumes.ts";
 import { snapshotsNotSupported } from "./snapshots/snapshot-calls.ts";
 import { SnapshotOnDelete } from "./snapshots/snapshot-on-delete.ts";
@@ -67,11 +73,19 @@ export interface SandboxesOptions {
   readonly maxSandboxes: number | undefined;
   /** Private, for snapshots; made when it is needed. */
   readonly snapshotFolder: string;
+  readonly resources: Resources;
+  /** How long sandboxes take beyond what they take; undefined: no longer. */
+  readonly delay: (what: "start" | "stop") => Promise<void> | undefined;
   /** Images that have a root directory of their own. */
   readonly mappedImages: ReadonlySet<string>;
   /** Resolves when nothing can be started any more, with the reason. */
   readonly lost: Promise<Error>;
   readonly onNotice: NoticeListener;
+}
+
+interface TemplateOrigin {
+  readonly asked: Sandbox;
+  readonly template: { readonly id: string; readonly revision: number };
 }
 
 /** The sandboxes of a service: what creates, ends and finds them. */
@@ -95,12 +109,17 @@ export class Sandboxes {
     void options.lost.then((error) => (this.#unavailable ??= error.message));
   }
 
+  /** Why nothing can be created any more; undefined while it can. */
+  get unavailable(): string | undefined {
+    return this.#unavailable;
+  }
+
   get hasVolumes(): boolean {
     return this.#options.engine.hasVolumes;
   }
 
   /** Registers a sandbox and begins to start it. Synchronous, so that one token makes one sandbox. */
-  create(request: CreateSandboxRequest): SandboxRecord {
+  create(request: CreateSandboxRequest, origin?: TemplateOrigin): SandboxRecord {
     const { sandbox, requestId } = request;
     const spec = sandbox?.spec;
     if (sandbox === undefined || spec === undefined)
@@ -109,7 +128,8 @@ export class Sandboxes {
       const description = `must have at most ${MAX_REQUEST_ID_BYTES} bytes`;
       throw invalidArgument([{ field: "request_id", description }]);
     }
-    const first = requestId === "" ? undefined : this.#replays.find(requestId, sandbox);
+    const first =
+      requestId === "" ? undefined : this.#replays.find(requestId, origin?.asked ?? sandbox);
     if (first === "conflict") {
       const description =
         "was used for a sandbox with another spec; make a new one for each different create";
@@ -122,6 +142,8 @@ export class Sandboxes {
     if (violations.length > 0) throw invalidArgument(violations);
     const missing = unsupported(spec);
     if (missing !== undefined) throw notImplemented(missing);
+    const { resources } = this.#options;
+    resources.check(spec);
     const { id: freshId, sequence } = this.registry.next();
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
@@ -132,7 +154,10 @@ export class Sandboxes {
       volume,
       archive: this.snapshots.lend(snapshotId),
     }));
-    const fresh = planSandbox(freshId, spec, restores);
+    const fresh = {
+      ...planSandbox(freshId, resources.secrets.resolve(spec), restores),
+      volumeFolders: resources.volumes.foldersOf(spec),
+    };
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
     this.#notices.of(plan, spec.containers[0]?.resourceRequirements !== undefined);
@@ -146,14 +171,43 @@ export class Sandboxes {
       logMemory: this.#logMemory,
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
+      template: origin?.template,
+      stopDelay: () => this.#options.delay("stop"),
     });
     this.registry.add(record);
     void record.settled.then(() => {
       for (const { archive } of restores) rmSync(archive, { force: true });
     });
-    if (requestId !== "") this.#replays.remember(requestId, sandbox, id);
-    this.#starts.add(() => record.start(this.#options.engine));
+    if (requestId !== "") this.#replays.remember(requestId, origin?.asked ?? sandbox, id);
+    // Before its turn comes, so that a slow start of one keeps no other from starting.
+    const begin = (): void => this.#starts.add(() => record.start(this.#options.engine));
+    const delay = this.#options.delay("start");
+    if (delay === undefined) begin();
+    else void delay.then(begin);
     return record;
+  }
+
+  /** The same, from a template and what takes the place of parts of it. */
+  createFromTemplate({
+    templateId,
+    overrides,
+    requestId,
+  }: CreateSandboxFromTemplateRequest): SandboxRecord {
+    // The request as such: a replay answers the same whatever became of the template since.
+    const asked = create(SandboxSchema, {
+      sourceTemplateId: templateId,
+      ...(overrides && { spec: asWhole(overrides) }),
+    });
+    const first = requestId === "" ? undefined : this.#replays.find(requestId, asked);
+    const replayed =
+      first === undefined || first === "conflict" ? undefined : this.registry.get(first.sandboxId);
+    if (replayed !== undefined) return replayed;
+    const template = this.#options.resources.templates.get(templateId);
+    const spec = mergeTemplate(template.spec, overrides);
+    return this.create(create(CreateSandboxRequestSchema, { sandbox: { spec }, requestId }), {
+      asked,
+      template,
+    });
   }
 
   get(sandboxId: string): SandboxRecord {
