@@ -34,16 +34,16 @@ export function serveCommand(): Command {
     .option("--data <folder>", "a private folder for what outlives the service: templates, volumes")
     .option("--template <id=file...>", "a template: a JSON file with a sandbox spec")
     .option(
-      "--volume <id[=folder][:ro]...>",
-      "a registered volume: a folder of this machine, or one of the service's own",
+      "--volume <id...>",
+      "a registered volume: id=folder of this machine (id=folder:ro read-only), or id alone for one of the service's own",
     )
     .option("--secrets <file>", 'a private JSON file: {"store": {"secret": "value"}}')
     .option(
-      "--latency <rpc=time,...>",
+      "--latency <list>",
       "such as create=2s,exec=50ms,get=10ms-200ms; start and stop are the sandbox's own",
     )
-    .option("--fail <rpc=when,...>", "such as delete=0.1,create=3x:resource_exhausted,get=internal")
-    .option("--lose <rpc=when,...>", "the work is done and the connection cut, such as create=0.2")
+    .option("--fail <list>", "such as delete=0.1,create=3x:resource_exhausted,get=internal")
+    .option("--lose <list>", "the work is done and the connection cut, such as create=0.2")
     .option("--create-rate <rate>", "most creates, such as 5/s; more are refused for the moment")
     .option("--seed <number>", "repeats what --fail, --lose and --latency have drawn")
     .action(serve);
