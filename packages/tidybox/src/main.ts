@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { ConfigurationError } from "@tidybox/client";
 import { LocalServiceError } from "@tidybox/local";
 import { Command, CommanderError } from "commander";
+import { doctorCommand } from "./commands/doctor.ts";
 import { listCommand } from "./commands/list.ts";
 import { reapCommand } from "./commands/reap.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -30,7 +31,7 @@ const program = new Command("tidybox")
   .showHelpAfterError("(tidybox --help lists the commands)")
   .exitOverride();
 
-for (const command of [serveCommand(), listCommand(), reapCommand()]) {
+for (const command of [serveCommand(), listCommand(), reapCommand(), doctorCommand()]) {
   program.addCommand(command.exitOverride());
 }
 
