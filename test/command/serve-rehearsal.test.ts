@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Connection, removeCleanupHandlers, Sandbox } from "@tidybox/client";
+import { Connection, removeCleanupHandlers, Sandbox, TidyboxError } from "@tidybox/client";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { tidybox } from "../support/observer.ts";
 import { type Served, startServe } from "../support/serve.ts";
@@ -46,7 +46,7 @@ test("serve refuses creates beyond the rate", async () => {
   const connection = connect(service);
   await using sandbox = await Sandbox.run({ connection });
   const second = Sandbox.run({ connection, startTimeoutSeconds: 1 });
-  await expect(second).rejects.toThrow();
+  await expect(second).rejects.toBeInstanceOf(TidyboxError);
   expect((await service.list(["--all"])).map(({ id }) => id)).toEqual([sandbox.id]);
 });
 

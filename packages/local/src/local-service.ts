@@ -22,6 +22,7 @@ import type { NoticeListener } from "./notice.ts";
 import { become } from "./privileges/become.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import { discoveryService } from "./service/resources/discovery.ts";
+import { RecordFolder } from "./service/resources/record-folder.ts";
 import type { VolumeOptions } from "./service/resources/registered-volumes.ts";
 import { Resources } from "./service/resources/resources.ts";
 import { SecretStores } from "./service/resources/secret-stores.ts";
@@ -56,8 +57,8 @@ export interface LocalServiceOptions {
   /** Image name to the root directory it was unpacked to (bubblewrap). Others run on the host's programs. */
   readonly images?: Readonly<Record<string, string>>;
   /**
-   * Private folder (0700, made when it is not there) for what outlives the service: templates and
-   * the volumes that have no folder of their own. One service at a time. Default: nothing does.
+   * Private folder (0700, made when it is not there) for what outlives the service: templates,
+   * snapshots and the volumes that have no folder of their own. One service at a time. Default: nothing does.
    */
   readonly dataFolder?: string;
   /** By id: sandbox specs, in the JSON form of `PartialSandboxSpec`. Each change is a new revision. */
@@ -196,6 +197,7 @@ async function serve(
   { faults, resources, data }: Things,
 ): Promise<LocalService> {
   const runnerId = `local-${randomUUID()}`;
+  const snapshotFolder = join(data?.path ?? workplace.folder, "snapshots");
   const sandboxes = new Sandboxes({
     engine,
     runnerId,
@@ -203,7 +205,8 @@ async function serve(
     delay: (what) => faults.delay(what),
     maxSandboxes: options.maxSandboxes,
     lost: workplace.spawner.lost,
-    snapshotFolder: join(workplace.folder, "snapshots"),
+    snapshotFolder,
+    snapshotRecords: data && new RecordFolder(snapshotFolder, onNotice),
     mappedImages: new Set(Object.keys(options.images ?? {})),
     onNotice,
   });

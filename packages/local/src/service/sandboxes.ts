@@ -34,6 +34,7 @@ import { hasAllTags } from "./list-sandboxes.ts";
 import { type Main, MainProcess } from "./main-process.ts";
 import { planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
+import type { RecordFolder } from "./resources/record-folder.ts";
 import type { Resources } from "./resources/resources.ts";
 import { asWhole, mergeTemplate } from "./resources/templates.ts";
 import { restoresOf } from "./snapshots/scratch-volumes.ts";
@@ -73,6 +74,8 @@ export interface SandboxesOptions {
   readonly maxSandboxes: number | undefined;
   /** Private, for snapshots; made when it is needed. */
   readonly snapshotFolder: string;
+  /** Set where they outlive the service. */
+  readonly snapshotRecords: RecordFolder | undefined;
   readonly resources: Resources;
   /** How long sandboxes take beyond what they take; undefined: no longer. */
   readonly delay: (what: "start" | "stop") => Promise<void> | undefined;
@@ -102,7 +105,7 @@ export class Sandboxes {
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
-    this.snapshots = new Snapshots(options.snapshotFolder);
+    this.snapshots = new Snapshots(options.snapshotFolder, options.snapshotRecords);
     this.#snapshotOnDelete = new SnapshotOnDelete(this.snapshots);
     this.#notices = new SpecNotices(options);
     this.registry = new SandboxRegistry((id) => this.#replays.forget(id));

@@ -1,8 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SnapshotState } from "@tidybox/protocol";
 import { describe, expect, test } from "vitest";
 import { startedServices } from "../testing/started-services.ts";
-import { createRunning, run, sh, specOf } from "../testing/test-service.ts";
+import { createRunning, eventually, run, sh, specOf } from "../testing/test-service.ts";
 
 const { start, close, kill, folder } = startedServices();
 
@@ -30,6 +31,37 @@ describe("a data folder", () => {
     const third = await start({ dataFolder, templates: changed });
     const newer = await third.client.createSandboxFromTemplate({ templateId: "kept" });
     expect(newer).toMatchObject({ sourceTemplateRevision: 2n, spec: { tags: ["changed"] } });
+  });
+
+  test("keeps snapshots over a restart, and nothing of those that were not finished", async () => {
+    const dataFolder = join(folder(), "data");
+    const scratch = (restoreFromSnapshotId = "") =>
+      specOf(
+        { volumeMounts: [{ volume: "work", mountPath: "/work" }] },
+        {
+          volumes: [
+            { name: "work", source: { case: "scratch", value: { restoreFromSnapshotId } } },
+          ],
+        },
+      );
+    const first = await start({ dataFolder });
+    const sandboxId = await createRunning(first.client, scratch());
+    await sh(first.client, sandboxId, "echo precious > /work/file");
+    const asked = { sandboxId, requestId: "once" };
+    const { fileSystemSnapshotId } = await first.client.createFileSystemSnapshot(asked);
+    const taken = async () => first.client.getFileSystemSnapshot({ fileSystemSnapshotId });
+    await eventually(async () => (await taken()).state === SnapshotState.READY);
+    const before = await taken();
+    await kill(first);
+    writeFileSync(join(dataFolder, "snapshots", "fss-unfinished.tar"), "half");
+
+    const { client } = await start({ dataFolder });
+    expect(await client.getFileSystemSnapshot({ fileSystemSnapshotId })).toEqual(before);
+    expect(readdirSync(join(dataFolder, "snapshots"))).not.toContain("fss-unfinished.tar");
+    const restored = await createRunning(client, scratch(fileSystemSnapshotId));
+    expect((await run(client, restored, "cat", "/work/file")).stdout).toBe("precious\n");
+    await client.deleteFileSystemSnapshot({ fileSystemSnapshotId });
+    expect(readdirSync(join(dataFolder, "snapshots"))).toEqual([]);
   });
 
   test("is one service's at a time, and free again after a crash", async () => {
