@@ -20,7 +20,11 @@ describe("secrets", () => {
   }
 
   const using = (storeName: string, path: string, field = "", envVar = "SECRET") =>
-    specOf({ secretStores: [{ storeName, secrets: [{ path, field, envVar }] }] });
+    specOf({
+      command: "sleep",
+      args: ["1000"],
+      secretStores: [{ storeName, secrets: [{ path, field, envVar }] }],
+    });
 
   test("become variables of the container, and show up nowhere else", async () => {
     const service = await start({ secretsFile: secretsFile() });
