@@ -35,8 +35,9 @@ export interface SandboxPlan {
    * Directories of the host that are volumes of that name, mounted live and shared with other
    * sandboxes: nothing may be looked up or made in them from outside.
    */
-  readonly volumeFolders?: Readonly<
-    Record<string, { readonly folder: string; readonly readOnly: boolean }>
+  readonly volumeFolders?: ReadonlyMap<
+    string,
+    { readonly folder: string; readonly readOnly: boolean }
   >;
 }
 

@@ -72,6 +72,7 @@ describe("what is lost on purpose", () => {
     const lost = await refusalOf(service.client.createSandbox(request));
     // Whatever a client makes of a connection that is gone; no answer of the service.
     expect(lost.reason).toBeUndefined();
+    expect(lost.message).not.toContain("on purpose");
     const { sandboxes } = await service.client.listSandboxes({});
     expect(sandboxes).toHaveLength(1);
     const again = await service.client.createSandbox(request);

@@ -60,7 +60,7 @@ export async function furnishSandboxFolder(
   for (const mount of volumes) {
     makePlace(binds, mount.path);
     if (mount.memorySizeBytes !== undefined) continue;
-    const live = plan.volumeFolders?.[mount.volume];
+    const live = plan.volumeFolders?.get(mount.volume);
     if (live !== undefined) {
       const readOnly = mount.readOnly || live.readOnly;
       binds.push({ inside: mount.path, host: live.folder, readOnly, live: true });

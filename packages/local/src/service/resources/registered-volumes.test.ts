@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { ErrorReason, SandboxSpecSchema } from "@tidybox/protocol";
+import { ErrorReason, SandboxSpecSchema, State } from "@tidybox/protocol";
 import { describe, expect, test } from "vitest";
 import { startedServices } from "../../testing/started-services.ts";
 import {
@@ -74,9 +74,45 @@ describe("registered volumes", () => {
     ).toMatchObject({ code: Code.Unimplemented });
   });
 
+  test("leave scratch volumes alone, whatever those are called", async () => {
+    const { client } = await start({ volumes });
+    const scratch = specOf(
+      {
+        volumeMounts: [
+          { volume: "constructor", mountPath: "/scratch" },
+          { volume: "data", mountPath: "/data" },
+        ],
+      },
+      {
+        volumes: [
+          { name: "constructor" },
+          { name: "data", source: { case: "volumeId", value: "shared" } },
+        ],
+      },
+    );
+    const one = await createRunning(client, scratch);
+    await sh(client, one, "touch /scratch/mine /data/ours");
+    const two = await createRunning(client, scratch);
+    expect((await sh(client, two, "ls /scratch /data")).stdout).not.toContain("mine");
+    expect((await sh(client, two, "ls /data")).stdout).toBe("ours\n");
+    // A working directory in a live volume is looked for from inside, and must be there.
+    const missing = specOf(
+      { workingDir: "/data/none", volumeMounts: [{ volume: "data", mountPath: "/data" }] },
+      { volumes: [{ name: "data", source: { case: "volumeId", value: "shared" } }] },
+    );
+    const { sandboxId } = await client.createSandbox({
+      sandbox: { spec: create(SandboxSpecSchema, missing) },
+    });
+    expect((await untilEnded(client, sandboxId)).status?.state).toBe(State.FAILED);
+    expect((await sh(client, two, "ls /data")).stdout).toBe("ours\n");
+  });
+
   test("can be a folder of this machine, and read-only", async () => {
     const host = folder();
     writeFileSync(join(host, "model"), "weights");
+    // Nothing but the mount keeps anybody from writing.
+    chmodSync(host, 0o777);
+    chmodSync(join(host, "model"), 0o666);
     const { client } = await start({ volumes: { model: { folder: host, readOnly: true } } });
     const sandboxId = await createRunning(client, mounting("model"));
     expect((await run(client, sandboxId, "cat", "/data/model")).stdout).toBe("weights");

@@ -52,11 +52,11 @@ export class RegisteredVolumes {
   }
 
   /** By the name that the spec gives to each; scratch volumes are not among them. */
-  foldersOf(spec: SandboxSpec): Readonly<Record<string, VolumeFolder>> {
-    return Object.fromEntries(
+  foldersOf(spec: SandboxSpec): ReadonlyMap<string, VolumeFolder> {
+    return new Map(
       spec.volumes.flatMap(({ name, source }) => {
         const folder = source.case === "volumeId" ? this.#volumes.get(source.value) : undefined;
-        return folder === undefined ? [] : [[name, folder]];
+        return folder === undefined ? [] : [[name, folder] as const];
       }),
     );
   }

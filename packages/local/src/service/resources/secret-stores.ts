@@ -98,11 +98,11 @@ export class SecretStores {
       for (const [index, mapping] of secrets.entries()) {
         const field = `${container}.secret_stores[${at}].secrets[${index}]`;
         const { envVar } = mapping;
-        if (envVar === "" || /[=\0]/.test(envVar))
+        if (envVar === "" || envVar === "__proto__" || /[=\0]/.test(envVar))
           throw invalidArgument([
             { field: `${field}.env_var`, description: "must name a variable" },
           ]);
-        if (envVar in variables || envVar in environmentVariables) {
+        if (Object.hasOwn(variables, envVar) || Object.hasOwn(environmentVariables, envVar)) {
           const description = `is set by something else as well: ${envVar}`;
           throw invalidArgument([{ field: `${field}.env_var`, description }]);
         }
