@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { outsideEnvironment } from "../support/environment.ts";
-import { listFromOutside } from "../support/observer.ts";
 import { startServe } from "../support/serve.ts";
 
 interface Report {
@@ -50,7 +49,10 @@ function stateOf({ findings }: Report, name: string): string | undefined {
 }
 
 test("doctor proves the local engine with a sandbox, says what is in it, and leaves nothing", async () => {
-  const { stdout, exitCode } = await doctor(["--json"]);
+  const temp = mkdtempSync("/tmp/tidybox-doctor-");
+  onTestFinished(() => rmSync(temp, { recursive: true }));
+  chmodSync(temp, 0o1777);
+  const { stdout, exitCode } = await doctor(["--json"], { TMPDIR: temp });
   expect(exitCode).toBe(0);
   const report = JSON.parse(stdout) as Report;
   expect(report).toMatchObject({ usable: true, backend: "local" });
@@ -61,7 +63,7 @@ test("doctor proves the local engine with a sandbox, says what is in it, and lea
   const found = new Map(report.inside?.tools.map(({ name, path }) => [name, path]));
   expect(found.get("sh")).toBeTruthy();
   expect(found.has("python3")).toBe(true);
-  expect(await listFromOutside(lastBed())).toEqual([]);
+  expect(readdirSync(temp)).toEqual([]);
 });
 
 test("doctor takes the engine that is configured, and tells a person what is weaker", async () => {
