@@ -237,6 +237,7 @@ export {
   LIST_TIMEOUT_SECONDS,
   RUNNER_PAGE_SIZE,
 } from "./wire/limits.ts";
+export { UNDESCRIBED_RPCS } from "./wire/undescribed-rpcs.ts";
 export { ExecStreamErrorCode, LogStreamErrorCode } from "./wire/stream-codes.ts";
 export {
   POLL_INTERVAL_SECONDS,

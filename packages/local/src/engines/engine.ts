@@ -35,6 +35,14 @@ export interface SandboxPlan {
   readonly memoryLimitBytes?: number | undefined;
   /** Only volumes and what the system has in memory can be written. */
   readonly readOnlyRoot?: boolean;
+  /**
+   * Directories of the host that are volumes of that name, mounted live and shared with other
+   * sandboxes: nothing may be looked up or made in them from outside.
+   */
+  readonly volumeFolders?: ReadonlyMap<
+    string,
+    { readonly folder: string; readonly readOnly: boolean }
+  >;
 }
 
 export interface ExecCommand {

@@ -25,7 +25,6 @@ export function unsupported(spec: SandboxSpec): string | undefined {
       "egress rules other than any destination on any port",
     (spec.network?.ingress.length ?? 0) > 0 && "ingress rules",
     ...spec.volumes.map(({ name, source }) => {
-      if (source.case === "volumeId") return `registered volumes (${name})`;
       if (source.case !== "scratch") return undefined;
       const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");
       return share && `volumes sized by a share of the memory (${name}); give a size such as 64Mi`;
@@ -54,7 +53,6 @@ function unsupportedInContainer(
     (container.resources?.gpu ??
       container.resourceRequirements?.requests?.gpu ??
       container.resourceRequirements?.limits?.gpu) !== undefined && "GPUs",
-    container.secretStores.length > 0 && "secret stores",
     container.imagePullCredentials !== undefined &&
       "private images (nothing is pulled; map the image to a directory)",
     (security?.runAsUser ?? 0) !== 0 && "users other than root (run_as_user)",

@@ -16,6 +16,7 @@ import { primaryContainer } from "./containers/primary-container.ts";
 import { effectiveResources } from "./containers/resources.ts";
 import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
+import { attachedVolumeIds } from "./resources/registered-volumes.ts";
 import type { Main } from "./main-process.ts";
 
 export interface SandboxRecordOptions {
@@ -32,6 +33,10 @@ export interface SandboxRecordOptions {
   /** Bounds its log. */
   readonly logMemory: LogMemory;
   readonly maxLifetimeSeconds: number;
+  /** Where its spec came from. */
+  readonly template?: { readonly id: string; readonly revision: number } | undefined;
+  /** What a rehearsal adds to the time that its end takes. */
+  readonly stopDelay?: (() => Promise<void> | undefined) | undefined;
   /** Of the spec on the wire; bounds what listings and the memory of ended sandboxes hold. */
   readonly sizeBytes: number;
 }
@@ -221,7 +226,12 @@ export class SandboxRecord {
           ...(this.#options.group?.statuses(lifecycle.state) ?? []),
         ],
         runnerId: this.runnerId,
+        attachedVolumeIds: [...attachedVolumeIds(this.spec)],
       },
+      ...(this.#options.template && {
+        sourceTemplateId: this.#options.template.id,
+        sourceTemplateRevision: BigInt(this.#options.template.revision),
+      }),
     });
   }
 
@@ -244,8 +254,10 @@ export class SandboxRecord {
   }
 
   #stopSandbox(): void {
-    void this.#sandbox
-      ?.stop()
+    const { stopDelay } = this.#options;
+    const asked = this.state === State.TERMINATING;
+    void Promise.resolve(asked ? stopDelay?.() : undefined)
+      .then(() => this.#sandbox?.stop())
       .catch((error: unknown) =>
         this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` }),
       );

@@ -1,13 +1,17 @@
 import { rmSync } from "node:fs";
-import { toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
   type Container,
+  type CreateSandboxFromTemplateRequest,
   type CreateSandboxRequest,
+  CreateSandboxRequestSchema,
   type DeleteSandboxRequest,
   ErrorReason,
   MAX_REQUEST_ID_BYTES,
   type PurgeSandboxesRequest,
+  type Sandbox,
+  SandboxSchema,
   SandboxSpecSchema,
   State,
 } from "@tidybox/protocol";
@@ -34,6 +38,9 @@ import { hasAllTags } from "./list-sandboxes.ts";
 import { MainProcess } from "./main-process.ts";
 import { planContainer, planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
+import type { RecordFolder } from "./resources/record-folder.ts";
+import type { Resources } from "./resources/resources.ts";
+import { asWhole, mergeTemplate } from "./resources/templates.ts";
 import { restoresOf } from "./snapshots/scratch-volumes.ts";
 import { snapshotsNotSupported } from "./snapshots/snapshot-calls.ts";
 import { SnapshotOnDelete } from "./snapshots/snapshot-on-delete.ts";
@@ -71,11 +78,21 @@ export interface SandboxesOptions {
   readonly maxSandboxes: number | undefined;
   /** Private, for snapshots; made when it is needed. */
   readonly snapshotFolder: string;
+  /** Set where they outlive the service. */
+  readonly snapshotRecords: RecordFolder | undefined;
+  readonly resources: Resources;
+  /** How long sandboxes take beyond what they take; undefined: no longer. */
+  readonly delay: (what: "start" | "stop") => Promise<void> | undefined;
   /** Images that have a root directory of their own. */
   readonly mappedImages: ReadonlySet<string>;
   /** Resolves when nothing can be started any more, with the reason. */
   readonly lost: Promise<Error>;
   readonly onNotice: NoticeListener;
+}
+
+interface TemplateOrigin {
+  readonly asked: Sandbox;
+  readonly template: { readonly id: string; readonly revision: number };
 }
 
 /** The sandboxes of a service: what creates, ends and finds them. */
@@ -92,11 +109,16 @@ export class Sandboxes {
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
-    this.snapshots = new Snapshots(options.snapshotFolder);
+    this.snapshots = new Snapshots(options.snapshotFolder, options.snapshotRecords);
     this.#snapshotOnDelete = new SnapshotOnDelete(this.snapshots);
     this.#notices = new SpecNotices(options);
     this.registry = new SandboxRegistry((id) => this.#replays.forget(id));
     void options.lost.then((error) => (this.#unavailable ??= error.message));
+  }
+
+  /** Why nothing can be created any more; undefined while it can. */
+  get unavailable(): string | undefined {
+    return this.#unavailable;
   }
 
   get hasVolumes(): boolean {
@@ -104,7 +126,7 @@ export class Sandboxes {
   }
 
   /** Registers a sandbox and begins to start it. Synchronous, so that one token makes one sandbox. */
-  create(request: CreateSandboxRequest): SandboxRecord {
+  create(request: CreateSandboxRequest, origin?: TemplateOrigin): SandboxRecord {
     const { sandbox, requestId } = request;
     const spec = sandbox?.spec;
     if (sandbox === undefined || spec === undefined)
@@ -113,7 +135,8 @@ export class Sandboxes {
       const description = `must have at most ${MAX_REQUEST_ID_BYTES} bytes`;
       throw invalidArgument([{ field: "request_id", description }]);
     }
-    const first = requestId === "" ? undefined : this.#replays.find(requestId, sandbox);
+    const first =
+      requestId === "" ? undefined : this.#replays.find(requestId, origin?.asked ?? sandbox);
     if (first === "conflict") {
       const description =
         "was used for a sandbox with another spec; make a new one for each different create";
@@ -128,6 +151,8 @@ export class Sandboxes {
     if (missing !== undefined) throw notImplemented(missing);
     const ceiling = beyondCeiling(spec);
     if (ceiling !== undefined) throw ceiling;
+    const { resources } = this.#options;
+    resources.check(spec);
     const { id: freshId, sequence } = this.registry.next();
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
@@ -144,7 +169,9 @@ export class Sandboxes {
       volume,
       archive: this.snapshots.lend(snapshotId),
     }));
-    const fresh = planSandbox(freshId, spec, restores);
+    const resolved = resources.secrets.resolve(spec);
+    const volumeFolders = resources.volumes.foldersOf(spec);
+    const fresh = { ...planSandbox(freshId, resolved, restores), volumeFolders };
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
     this.#notices.of(plan, spec);
@@ -154,7 +181,8 @@ export class Sandboxes {
       sides.length === 0
         ? undefined
         : groupOf({
-            ...{ spec, id, restores, engine: this.#options.engine, logMemory: this.#logMemory },
+            ...{ spec: resolved, id, restores, volumeFolders },
+            ...{ engine: this.#options.engine, logMemory: this.#logMemory },
             starterOf: (container, containerPlan) => this.#starterOfMain(container, containerPlan),
             isWanted: () => record.state === State.CREATING,
           });
@@ -169,17 +197,47 @@ export class Sandboxes {
       logMemory: this.#logMemory,
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
+      template: origin?.template,
+      stopDelay: () => this.#options.delay("stop"),
     });
     this.registry.add(record);
     void record.settled.then(() => {
       for (const { archive } of restores) rmSync(archive, { force: true });
     });
-    if (requestId !== "") this.#replays.remember(requestId, sandbox, id);
-    this.#starts.add(() => {
-      const started = record.start(this.#options.engine);
-      return group === undefined ? started : Promise.race([started, group.made]);
-    });
+    if (requestId !== "") this.#replays.remember(requestId, origin?.asked ?? sandbox, id);
+    // Before its turn comes, so that a slow start of one keeps no other from starting.
+    const begin = (): void =>
+      this.#starts.add(() => {
+        const started = record.start(this.#options.engine);
+        return group === undefined ? started : Promise.race([started, group.made]);
+      });
+    const delay = this.#options.delay("start");
+    if (delay === undefined) begin();
+    else void delay.then(begin);
     return record;
+  }
+
+  /** The same, from a template and what takes the place of parts of it. */
+  createFromTemplate({
+    templateId,
+    overrides,
+    requestId,
+  }: CreateSandboxFromTemplateRequest): SandboxRecord {
+    // The request as such: a replay answers the same whatever became of the template since.
+    const asked = create(SandboxSchema, {
+      sourceTemplateId: templateId,
+      ...(overrides && { spec: asWhole(overrides) }),
+    });
+    const first = requestId === "" ? undefined : this.#replays.find(requestId, asked);
+    const replayed =
+      first === undefined || first === "conflict" ? undefined : this.registry.get(first.sandboxId);
+    if (replayed !== undefined) return replayed;
+    const template = this.#options.resources.templates.get(templateId);
+    const spec = mergeTemplate(template.spec, overrides);
+    return this.create(create(CreateSandboxRequestSchema, { sandbox: { spec }, requestId }), {
+      asked,
+      template,
+    });
   }
 
   get(sandboxId: string): SandboxRecord {

@@ -10,6 +10,8 @@ interface Bind {
   readonly inside: string;
   readonly host: string;
   readonly readOnly: boolean;
+  /** Shared with other sandboxes, which may be changing it right now. */
+  readonly live?: boolean;
 }
 
 /** Below these nothing can be made: they are the image's, read-only. */
@@ -60,12 +62,20 @@ export async function furnishSandboxFolder(
   for (const mount of volumes) {
     makePlace(binds, mount.path);
     if (mount.memorySizeBytes !== undefined) continue;
+    const live = plan.volumeFolders?.get(mount.volume);
+    if (live !== undefined) {
+      const readOnly = mount.readOnly || live.readOnly;
+      binds.push({ inside: mount.path, host: live.folder, readOnly, live: true });
+      continue;
+    }
     const volume = volumeFolder(volumesOf, mount.volume);
     mkdirSync(volume, { recursive: true, mode: 0o755 });
     const host = makeBelow(volume, mount.subPath);
     binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
   }
-  if (plan.workingDirectory !== "/workspace") makePlace(binds, plan.workingDirectory);
+  // In a live volume it must be there: bwrap looks for it from inside.
+  if (plan.workingDirectory !== "/workspace" && !bindOf(binds, plan.workingDirectory)?.live)
+    makePlace(binds, plan.workingDirectory);
   // Under a volume the place that the pool made is covered.
   if (volumes.length > 0) for (const { tool } of tools) makePlace(binds, tool.inside);
   return {
@@ -129,6 +139,10 @@ function bindOf(binds: readonly Bind[], path: string): Bind | undefined {
 /** Makes the mount point ourselves: bwrap must never create anything below a bind. */
 function makePlace(binds: readonly Bind[], path: string): void {
   const bind = bindOf(binds, path);
+  if (bind?.live === true && bind.inside !== path)
+    throw new Error(
+      `${path} would lie within a registered volume (${bind.inside}): mount it elsewhere`,
+    );
   if (bind !== undefined) makeBelow(bind.host, path.slice(bind.inside.length));
 }
 

@@ -11,6 +11,7 @@ export interface GroupSource {
   readonly spec: SandboxSpec;
   readonly id: string;
   readonly restores: SandboxPlan["restores"];
+  readonly volumeFolders: NonNullable<SandboxPlan["volumeFolders"]>;
   readonly engine: Engine;
   readonly logMemory: LogMemory;
   readonly starterOf: (container: Container, plan: SandboxPlan) => StartMain;
@@ -24,9 +25,9 @@ export function sideContainers(spec: SandboxSpec): readonly Container[] {
 
 /** The containers of a spec, as they will be started. */
 export function groupOf(source: GroupSource): ContainerGroup {
-  const { spec, id, restores, engine, logMemory, starterOf, isWanted } = source;
+  const { spec, id, restores, volumeFolders, engine, logMemory, starterOf, isWanted } = source;
   const side = (container: Container): SideContainer => {
-    const plan = planContainer(id, spec, container, restores);
+    const plan = { ...planContainer(id, spec, container, restores), volumeFolders };
     return new SideContainer({
       spec: container,
       plan,
