@@ -122,6 +122,8 @@ async function runOnce(
   } catch (error) {
     // Also when a sink has thrown: the process must not go on writing for nobody.
     ended.abort(error);
+    // Refused before it was ready for input: our half would stay open, and keep the process alive.
+    request.giveUp();
     if (notReady.signal.aborted && !signal.aborted) throw notReady.signal.reason;
     throw error;
   } finally {
@@ -133,27 +135,32 @@ async function runOnce(
 class CommandRequest implements AsyncIterable<ExecStreamRequest> {
   readonly #init: ExecStreamRequest;
   readonly #input: CommandInput | undefined;
-  readonly #ready: Promise<void>;
-  #begin: () => void = () => {};
+  readonly #ready: Promise<boolean>;
+  #settle: (ready: boolean) => void = () => {};
   sentAll = false;
 
   constructor(init: ExecStreamRequest, input: CommandInput | undefined) {
     this.#init = init;
     this.#input = input;
     this.#ready = new Promise((resolve) => {
-      this.#begin = resolve;
+      this.#settle = resolve;
     });
   }
 
   begin(): void {
-    this.#begin();
+    this.#settle(true);
+  }
+
+  /** Nobody will be ready for it. */
+  giveUp(): void {
+    this.#settle(false);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ExecStreamRequest> {
     const first = this.#init;
     yield first;
     if (this.#input !== undefined) {
-      await this.#ready;
+      if (!(await this.#ready)) return;
       yield* this.#input.messages();
     }
     this.sentAll = true;
