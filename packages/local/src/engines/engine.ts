@@ -128,6 +128,8 @@ export interface Engine {
   readonly name: EngineName;
   /** Whether sandboxes have volumes, which can be archived and made from archives. */
   readonly hasVolumes: boolean;
+  /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
+  readonly mountsVolumeFolders?: boolean;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

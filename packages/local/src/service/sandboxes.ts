@@ -152,6 +152,10 @@ export class Sandboxes {
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
     this.#refuse(planSandbox(freshId, spec));
+    const volumeFolders = resources.volumes.foldersOf(spec);
+    const { engine } = this.#options;
+    if (volumeFolders.size > 0 && engine.mountsVolumeFolders !== true)
+      throw notImplemented(`the engine "${engine.name}" cannot mount registered volumes`);
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
@@ -159,7 +163,7 @@ export class Sandboxes {
     }));
     const fresh = {
       ...planSandbox(freshId, resources.secrets.resolve(spec), restores),
-      volumeFolders: resources.volumes.foldersOf(spec),
+      volumeFolders,
     };
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;

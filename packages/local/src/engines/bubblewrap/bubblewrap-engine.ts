@@ -35,6 +35,7 @@ export interface BubblewrapEngineOptions {
 export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
   readonly hasVolumes = true;
+  readonly mountsVolumeFolders = true;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
   /** One for each image root: their sandboxes have different mount points. */
