@@ -146,6 +146,8 @@ export interface Engine {
    * root is refused.
    */
   readonly enforces?: readonly ("memory" | "read_only_root")[];
+  /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
+  readonly mountsVolumeFolders?: boolean;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

@@ -158,19 +158,22 @@ export class Sandboxes {
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
     this.#refuse(planSandbox(freshId, spec));
+    const { engine } = this.#options;
     const sides = sideContainers(spec);
     for (const each of sides) this.#refuse(planContainer(freshId, spec, each));
-    if (sides.length > 0 && this.#options.engine.startBeside === undefined) {
-      const message = `the engine "${this.#options.engine.name}" cannot have several or init containers: use the engine "bubblewrap"`;
+    if (sides.length > 0 && engine.startBeside === undefined) {
+      const message = `the engine "${engine.name}" cannot have several or init containers: use the engine "bubblewrap"`;
       throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
     }
+    const volumeFolders = resources.volumes.foldersOf(spec);
+    if (volumeFolders.size > 0 && engine.mountsVolumeFolders !== true)
+      throw notImplemented(`the engine "${engine.name}" cannot mount registered volumes`);
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
       archive: this.snapshots.lend(snapshotId),
     }));
     const resolved = resources.secrets.resolve(spec);
-    const volumeFolders = resources.volumes.foldersOf(spec);
     const fresh = { ...planSandbox(freshId, resolved, restores), volumeFolders };
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;

@@ -37,6 +37,7 @@ export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
   readonly hasVolumes = true;
   readonly enforces = ["memory", "read_only_root"] as const;
+  readonly mountsVolumeFolders = true;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
   /** One for each image root: their sandboxes have different mount points. */

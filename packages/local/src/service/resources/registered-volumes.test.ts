@@ -107,6 +107,19 @@ describe("registered volumes", () => {
     expect((await sh(client, two, "ls /data")).stdout).toBe("ours\n");
   });
 
+  test("are refused by an engine that has none", async () => {
+    const { client } = await start({ engine: "process", volumes });
+    const unmounted = specOf(
+      {},
+      { volumes: [{ name: "data", source: { case: "volumeId", value: "shared" } }] },
+    );
+    const spec = create(SandboxSpecSchema, unmounted);
+    expect(await refusalOf(client.createSandbox({ sandbox: { spec } }))).toMatchObject({
+      code: Code.Unimplemented,
+      message: expect.stringContaining('engine "process"'),
+    });
+  });
+
   test("can be a folder of this machine, and read-only", async () => {
     const host = folder();
     writeFileSync(join(host, "model"), "weights");

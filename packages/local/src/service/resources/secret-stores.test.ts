@@ -46,6 +46,12 @@ describe("secrets", () => {
     expect(seen).not.toContain(value);
   });
 
+  test("are variables with the engine process, too", async () => {
+    const { client } = await start({ engine: "process", secretsFile: secretsFile() });
+    const sandboxId = await createRunning(client, using("team", "plain"));
+    expect((await sh(client, sandboxId, "printenv SECRET")).stdout).toBe(`${value}\n`);
+  });
+
   test("that lead nowhere are refused", async () => {
     const { client } = await start({ secretsFile: secretsFile() });
     const refused = async (spec: ReturnType<typeof using>) =>
