@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { SandboxService } from "@tidybox/protocol";
 import * as v from "valibot";
+import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
@@ -41,7 +42,10 @@ export interface LocalServiceOptions {
   readonly engine?: EngineChoice;
   /** Most sandboxes that are active at once; starting and stopping ones count. Default: no limit. */
   readonly maxSandboxes?: number;
-  /** Image name to the root directory it was unpacked to (bubblewrap). Others run on the host's programs. */
+  /**
+   * Image name to the root directory it was unpacked to (bubblewrap), or to the name of an image in
+   * Docker. Others run on the host's programs; with Docker, as what they are.
+   */
   readonly images?: Readonly<Record<string, string>>;
   /** Stay root when started by root, so that a sandbox's root is this machine's. Default false. */
   readonly keepRoot?: boolean;
@@ -103,7 +107,12 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
   // Both need whoever started this process. What is left of others is done when we go on.
   const [workplace] = await Promise.all([opening, removeLeftovers(onNotice)]);
   try {
-    if (workplace.identity !== undefined) become(workplace.identity);
+    // Its client, and who may reach the socket, must be known before.
+    const docker =
+      options.engine === "docker"
+        ? await DockerConnection.prepare(workplace.identity !== undefined)
+        : undefined;
+    if (workplace.identity !== undefined) become(workplace.identity, docker?.groups);
     process.umask(0o022);
     const engine = await openEngine({
       choice: options.engine ?? "auto",
@@ -112,6 +121,7 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
       images: options.images ?? {},
       tools: workplace.tools,
       onNotice,
+      docker,
     });
     return await serve(options, workplace, engine, onNotice);
   } catch (error) {
@@ -210,6 +220,13 @@ function checkOptions(options: LocalServiceOptions): void {
   }
   loopbackAddress(options.host);
   for (const [image, root] of Object.entries(options.images ?? {})) {
+    if (options.engine === "docker") {
+      if (root.trim() !== "" && !root.startsWith("/")) continue;
+      throw new LocalServiceError(
+        "local_option_invalid",
+        `local service: option images[${JSON.stringify(image)}] must be the name of an image in Docker; ${JSON.stringify(root)} is not`,
+      );
+    }
     if (
       root.startsWith("/") &&
       existsSync(root) &&

@@ -12,6 +12,9 @@ export interface TestService extends AsyncDisposable {
   readonly pid: number;
 }
 
+/** Docker for tests, which `npm test` starts; undefined where there is none. */
+export const testDockerHost = process.env["TIDYBOX_TEST_DOCKER_HOST"];
+
 const START_SECONDS = 25;
 const scriptFor = (options: object): string => `
   import { startLocalService } from "@tidybox/local";
@@ -22,14 +25,17 @@ const scriptFor = (options: object): string => `
 
 /** In a process of its own, because the service gives root up for all of its process. */
 export async function startTestService(
-  options: { readonly engine?: "bubblewrap" | "process" } = {},
+  options: { readonly engine?: "bubblewrap" | "process" | "docker" } = {},
 ): Promise<TestService> {
   // The service takes its sandboxes along when the tests are over.
   removeCleanupHandlers();
   const child = spawn(process.execPath, ["--input-type=module", "--eval", scriptFor(options)], {
     cwd: import.meta.dirname,
     stdio: ["pipe", "pipe", "inherit"],
-    env: { PATH: process.env["PATH"] },
+    env: {
+      PATH: process.env["PATH"],
+      ...(testDockerHost !== undefined && { DOCKER_HOST: testDockerHost }),
+    },
   });
   const exited = once(child, "exit");
   const stop = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 import { type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
+import { plannedLimits } from "./planned-limits.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
@@ -19,6 +20,7 @@ export function planSandbox(
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
     denyEgress: spec.network?.denyEgress === true,
+    limits: plannedLimits(container),
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({
         volume,

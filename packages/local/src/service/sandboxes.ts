@@ -260,7 +260,9 @@ export class Sandboxes {
     if (container === undefined || container.command === "") return undefined;
     const argv = [container.command, ...container.args];
     // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
-    const standsIn = isKeepAlive(argv, environment) && !this.#options.mappedImages.has(image);
+    const { engine, mappedImages } = this.#options;
+    const hasOwnPrograms = engine.name === "docker" || mappedImages.has(image);
+    const standsIn = isKeepAlive(argv, environment) && !hasOwnPrograms;
     return standsIn
       ? () => Promise.resolve(new KeepAlive())
       : (sandbox, log) => MainProcess.start(sandbox, argv, log);

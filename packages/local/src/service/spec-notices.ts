@@ -24,7 +24,7 @@ export class SpecNotices {
       if (!this.#told.has(key)) tell();
       this.#told.add(key);
     };
-    if (image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
+    if (engine.name !== "docker" && image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
       once(`image ${image}`, () =>
         onNotice({
           code: "image_not_mapped",
@@ -36,7 +36,7 @@ export class SpecNotices {
         }),
       );
     }
-    if (asksForResources) {
+    if (asksForResources && engine.name !== "docker") {
       once("resources", () =>
         onNotice({
           code: "resources_not_enforced",
