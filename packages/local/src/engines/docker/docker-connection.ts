@@ -81,8 +81,8 @@ export class DockerConnection {
   }
 
   /** Throws LocalServiceError when nobody answers who could run Linux containers. */
-  async check(): Promise<void> {
-    let system: { readonly OSType?: string };
+  async check(): Promise<{ readonly cpus: number }> {
+    let system: { readonly OSType?: string; readonly NCPU?: number };
     try {
       system = await this.call(
         "say what it is",
@@ -95,6 +95,7 @@ export class DockerConnection {
     }
     if (system.OSType !== undefined && system.OSType !== "linux")
       throw unavailable(`it runs ${system.OSType} containers`, "Switch it to Linux containers.");
+    return { cpus: system.NCPU ?? Infinity };
   }
 }
 

@@ -112,6 +112,11 @@ describe.runIf(here)("the engine docker", () => {
     const sandboxId = await createRunning(service.client, spec);
     const { stdout } = await sh(service.client, sandboxId, "ls /sys/class/net");
     expect(stdout.trim()).toBe("lo");
+    // The tests' own daemon has no other network to give.
+    const { HostConfig: config } = await new Docker()
+      .getContainer(`tidybox-${sandboxId}`)
+      .inspect();
+    expect(config.NetworkMode).toBe("none");
   });
 
   test("holds a sandbox to its memory and its cpu", async () => {
@@ -129,6 +134,12 @@ describe.runIf(here)("the engine docker", () => {
     expect((await service.notices()).map(({ code }) => code)).not.toContain(
       "resources_not_enforced",
     );
+  });
+
+  test("takes a limit of more cpus than there are for none", async () => {
+    const spec = specOf({ resourceRequirements: { limits: { cpu: "4096" } } });
+    const sandboxId = await createRunning(service.client, spec);
+    expect((await sh(service.client, sandboxId, "exit 3")).exitCode).toBe(3);
   });
 
   test.each([

@@ -25,6 +25,8 @@ const NANOS = 1e9;
 export interface DockerEngineOptions {
   readonly docker: DockerConnection;
   readonly stateFolder: string;
+  /** Of the machine that the containers run on. */
+  readonly cpus: number;
   /** Image name to the name that Docker has for it. */
   readonly images: Readonly<Record<string, string>>;
 }
@@ -118,7 +120,7 @@ export class DockerEngine implements Engine {
   }
 
   #create(plan: SandboxPlan): Promise<Container> {
-    const { docker, images } = this.#options;
+    const { docker, images, cpus } = this.#options;
     const image = images[plan.image] ?? plan.image;
     const { memoryBytes, cpuCores } = plan.limits ?? {};
     return this.#images.with(image, () =>
@@ -145,7 +147,10 @@ export class DockerEngine implements Engine {
             LogConfig: { Type: "none", Config: {} },
             ...(plan.denyEgress && { NetworkMode: "none" }),
             ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
-            ...(cpuCores !== undefined && { NanoCpus: Math.round(cpuCores * NANOS) }),
+            ...(cpuCores !== undefined && {
+              // Docker refuses more than there are, which is no limit.
+              NanoCpus: Math.round(Math.min(cpuCores, cpus) * NANOS),
+            }),
           },
         }),
       ),

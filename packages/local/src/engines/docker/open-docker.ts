@@ -12,7 +12,7 @@ export interface OpenDockerOptions {
 
 /** Throws LocalServiceError when no daemon answers. Removes what dead services have left in it. */
 export async function openDocker(options: OpenDockerOptions): Promise<DockerEngine> {
-  await options.docker.check();
+  const { cpus } = await options.docker.check();
   const problems = await removeDockerLeftovers(options.docker).catch((error: unknown) => [
     String(error),
   ]);
@@ -20,5 +20,5 @@ export async function openDocker(options: OpenDockerOptions): Promise<DockerEngi
     const message = `something is left over in Docker from a service that is gone, and could not be removed: ${problem}`;
     options.onNotice({ code: "leftover_not_removed", message });
   }
-  return new DockerEngine(options);
+  return new DockerEngine({ ...options, cpus });
 }
