@@ -228,6 +228,18 @@ describe.runIf(here)("the engine docker", () => {
     expect(exitCode).toBe(127);
   });
 
+  test("ends a cancelled command with all of its session, and the sandbox goes on", async () => {
+    const sandboxId = await createRunning(service.client);
+    const command = ["/bin/sh", "-c", "trap '' TERM HUP; sleep 611 & sleep 612"];
+    const running = service.client.exec({ sandboxId, command }, { timeoutMs: 1000 });
+    expect(await refusalOf(running)).toMatchObject({ code: Code.DeadlineExceeded });
+    await eventually(async () => {
+      const { stdout, exitCode } = await sh(service.client, sandboxId, "ps");
+      expect(exitCode).toBe(0);
+      return !stdout.includes("sleep 61");
+    });
+  });
+
   test("ends the sandbox where a cancelled command can be ended in no other way", async () => {
     const sandboxId = await createRunning(service.client);
     const { stdout } = await sh(
