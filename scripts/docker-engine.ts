@@ -59,7 +59,7 @@ export async function startTestDocker(
   };
   try {
     const docker = new Docker({ socketPath: socket });
-    await answers(docker, signal);
+    await answers(docker, () => daemon.exitCode !== null, signal);
     await makeImages(docker, folder);
     return { environment: { TIDYBOX_TEST_DOCKER_HOST: `unix://${socket}` }, stop };
   } catch (error) {
@@ -98,7 +98,11 @@ async function reasonAgainst(signal?: AbortSignal): Promise<string | undefined> 
   return `docker.io could not be installed: ${result.problem}. ${result.output.trim().split("\n").at(-1) ?? ""}`;
 }
 
-async function answers(docker: Docker, signal?: AbortSignal): Promise<void> {
+async function answers(
+  docker: Docker,
+  hasEnded: () => boolean,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let waited = 0; ; waited += 0.1) {
     signal?.throwIfAborted();
     try {
@@ -108,7 +112,7 @@ async function answers(docker: Docker, signal?: AbortSignal): Promise<void> {
       await ping;
       return;
     } catch (error) {
-      if (waited >= START_SECONDS) throw error;
+      if (waited >= START_SECONDS || hasEnded()) throw error;
       await sleep(100);
     }
   }
@@ -119,7 +123,11 @@ async function makeImages(docker: Docker, folder: string): Promise<void> {
   const root = join(folder, "root");
   for (const path of ["bin", "etc", "tmp", "root", "proc", "sys", "dev"])
     await mkdir(join(root, path), { recursive: true });
-  await copyFile(await programFile("busybox"), join(root, "bin", "busybox"));
+  const busybox = await programFile("busybox");
+  // It succeeds for what is linked to libraries, which the image does not have.
+  if ((await runCommand("ldd", [busybox], { timeoutSeconds: 10 })).ok)
+    throw new Error("busybox needs libraries; get the other one: apt-get install busybox-static");
+  await copyFile(busybox, join(root, "bin", "busybox"));
   const listed = await runCommand("busybox", ["--list"], { timeoutSeconds: 10 });
   for (const name of listed.stdout.split("\n")) {
     if (name !== "" && name !== "busybox") await symlink("busybox", join(root, "bin", name));
