@@ -3,12 +3,16 @@ import { chmod, mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { startTestDocker, type TestDocker } from "./docker-engine.ts";
 import { endProcesses, findLeftovers, findTraces, suiteMarker } from "./leftovers.ts";
 import type { Leftover, SuiteScope } from "./leftovers.ts";
 import type { SuiteReport } from "./suite-report.ts";
 import { failedReport } from "./suite-report.ts";
 import type { Stage, StageContext } from "./test-stages.ts";
 import { stages } from "./test-stages.ts";
+
+/** Stages with tests of the engine docker. */
+const RUNS_DOCKER = new Set(["unit", "system"]);
 
 /** `npm test`: runs the stages and ends with one line, `N passed, N failed`. */
 async function main(): Promise<number> {
@@ -26,13 +30,16 @@ async function main(): Promise<number> {
   process.on("SIGTERM", interrupt);
 
   const reports: SuiteReport[] = [];
+  let docker: TestDocker | undefined;
   try {
     const before = await findTraces(scope);
     const reportFolder = join(scope.ownFolder, "reports");
     await mkdir(reportFolder);
+    if (chosen.some((stage) => RUNS_DOCKER.has(stage.name)))
+      docker = await startTestDocker(join(scope.ownFolder, "docker"), interruption.signal);
     const context: StageContext = {
       reportFolder,
-      environment: testEnvironment(scope),
+      environment: { ...testEnvironment(scope), ...docker?.environment },
       signal: interruption.signal,
     };
     let buildFailed = false;
@@ -41,8 +48,10 @@ async function main(): Promise<number> {
       buildFailed ||= stage.name === "build" && report.failed > 0;
       reports.push(report);
     }
+    await docker?.stop();
     reports.push(await checkLeftovers(before, scope));
   } finally {
+    await docker?.stop();
     await removeFolder(scope.ownFolder);
   }
 

@@ -11,8 +11,28 @@ export default defineConfig([
     ...options,
     entry: ["src/index.ts", "src/spawn-helper.ts", "src/probe-main.ts"],
     dts: true,
-    clean: ["dist/*", "!dist/terminal-main.js"],
+    clean: ["dist/*", "!dist/terminal-main.js", "!dist/dockerode.js"],
     splitting: true,
+  },
+  // In one piece, and only loaded by who wants Docker. Of what it asks for, nothing is used that
+  // needs compilers (ssh), or another gRPC (build sessions).
+  {
+    ...options,
+    entry: ["src/dockerode.ts"],
+    splitting: false,
+    noExternal: [/^[^.]/],
+    esbuildOptions: (esbuild) => {
+      const unused = ["ssh2", "@grpc/grpc-js", "@grpc/proto-loader", "protobufjs", "tar-fs"];
+      esbuild.alias = Object.fromEntries(
+        [...unused, "@balena/dockerignore"].map((name) => [
+          name,
+          "./src/engines/docker/unused.cjs",
+        ]),
+      );
+    },
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
   },
   // In one piece: it is copied where the account of the service could not read it.
   { ...options, entry: ["src/terminal-main.ts"], splitting: false },

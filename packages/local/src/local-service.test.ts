@@ -60,8 +60,11 @@ describe("a local service", () => {
       code: "local_option_invalid",
       message: expect.stringContaining('images["node:22"]'),
     });
-    expect(await refusedStart({ engine: "docker" })).toMatchObject({
-      code: "local_engine_not_supported",
+    expect(
+      await refusedStart({ engine: "docker", images: { "node:22": "/somewhere" } }),
+    ).toMatchObject({
+      code: "local_option_invalid",
+      message: expect.stringContaining("in Docker"),
     });
   });
 

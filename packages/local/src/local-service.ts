@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { DiscoveryService, SandboxService, SettingsService } from "@tidybox/protocol";
 import * as v from "valibot";
+import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
@@ -54,7 +55,10 @@ export interface LocalServiceOptions {
   readonly engine?: EngineChoice;
   /** Most sandboxes that are active at once; starting and stopping ones count. Default: no limit. */
   readonly maxSandboxes?: number;
-  /** Image name to the root directory it was unpacked to (bubblewrap). Others run on the host's programs. */
+  /**
+   * Image name to the root directory it was unpacked to (bubblewrap), or to the name of an image in
+   * Docker. Others run on the host's programs; with Docker, as what they are.
+   */
   readonly images?: Readonly<Record<string, string>>;
   /**
    * Private folder (0700, made when it is not there) for what outlives the service: templates,
@@ -158,9 +162,14 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
   // Both need whoever started this process. What is left of others is done when we go on.
   const [workplace] = await Promise.all([opening, removeLeftovers(onNotice)]);
   try {
+    // Its client, and who may reach the socket, must be known before.
+    const docker =
+      options.engine === "docker"
+        ? await DockerConnection.prepare(workplace.identity !== undefined)
+        : undefined;
     if (workplace.identity !== undefined) {
       data?.giveTo(workplace.identity);
-      become(workplace.identity);
+      become(workplace.identity, docker?.groups);
     }
     process.umask(0o022);
     await data?.take();
@@ -179,6 +188,7 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
       images: options.images ?? {},
       tools: workplace.tools,
       onNotice,
+      docker,
     });
     const things = { faults, resources, data };
     return await serve(options, workplace, engine, onNotice, things);
@@ -312,6 +322,13 @@ function checkOptions(options: LocalServiceOptions): void {
   }
   loopbackAddress(options.host);
   for (const [image, root] of Object.entries(options.images ?? {})) {
+    if (options.engine === "docker") {
+      if (root.trim() !== "" && !root.startsWith("/")) continue;
+      throw new LocalServiceError(
+        "local_option_invalid",
+        `local service: option images[${JSON.stringify(image)}] must be the name of an image in Docker; ${JSON.stringify(root)} is not`,
+      );
+    }
     if (
       root.startsWith("/") &&
       existsSync(root) &&

@@ -12,6 +12,9 @@ export interface TestService extends AsyncDisposable {
   readonly pid: number;
 }
 
+/** Docker for tests, which `npm test` starts; undefined where there is none. */
+export const testDockerHost = process.env["TIDYBOX_TEST_DOCKER_HOST"];
+
 const START_SECONDS = 25;
 const scriptFor = (options: object): string => `
   import { startLocalService } from "@tidybox/local";
@@ -23,7 +26,7 @@ const scriptFor = (options: object): string => `
 /** In a process of its own, because the service gives root up for all of its process. */
 export async function startTestService(
   options: {
-    readonly engine?: "bubblewrap" | "process";
+    readonly engine?: "bubblewrap" | "process" | "docker";
     readonly templates?: Readonly<Record<string, object>>;
     readonly volumes?: Readonly<Record<string, object>>;
     readonly secretsFile?: string;
@@ -35,7 +38,10 @@ export async function startTestService(
   const child = spawn(process.execPath, ["--input-type=module", "--eval", scriptFor(options)], {
     cwd: import.meta.dirname,
     stdio: ["pipe", "pipe", "inherit"],
-    env: { PATH: process.env["PATH"] },
+    env: {
+      PATH: process.env["PATH"],
+      ...(testDockerHost !== undefined && { DOCKER_HOST: testDockerHost }),
+    },
   });
   const exited = once(child, "exit");
   const stop = async (): Promise<void> => {

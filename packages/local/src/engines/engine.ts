@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import type { OutputPipe } from "../spawner/output-pipe.ts";
 import type { ProcessEnd } from "../spawner/process-end.ts";
 
-export type EngineName = "bubblewrap" | "process";
+export type EngineName = "bubblewrap" | "process" | "docker";
 
 export interface PlannedMount {
   readonly volume: string;
@@ -27,6 +27,11 @@ export interface SandboxPlan {
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly denyEgress: boolean;
+  /** For engines that can hold a sandbox to them. */
+  readonly limits?: {
+    readonly memoryBytes: number | undefined;
+    readonly cpuCores: number | undefined;
+  };
   readonly mounts: readonly PlannedMount[];
   /** Volumes that begin with the content of a tar archive on the host. */
   readonly restores: readonly { readonly volume: string; readonly archive: string }[];
@@ -142,10 +147,10 @@ export interface Engine {
   /** Whether sandboxes have volumes, which can be archived and made from archives. */
   readonly hasVolumes: boolean;
   /**
-   * What of a plan holds. A memory limit that does not is accepted, and people are told; a read-only
-   * root is refused.
+   * What of a plan holds. A limit of cpu or memory that does not is accepted, and people are told; a
+   * read-only root is refused.
    */
-  readonly enforces?: readonly ("memory" | "read_only_root")[];
+  readonly enforces?: readonly ("cpu" | "memory" | "read_only_root")[];
   /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
   readonly mountsVolumeFolders?: boolean;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */

@@ -8,6 +8,8 @@ import { BubblewrapEngine } from "./bubblewrap/bubblewrap-engine.ts";
 import { CurrentEtc } from "./bubblewrap/current-etc.ts";
 import { hostImageRoot, mappedImageRoot, type ToolBind } from "./bubblewrap/image-root.ts";
 import { bubblewrapRemedy, INSTALL_REMEDY } from "./bubblewrap/remedies.ts";
+import { DockerConnection } from "./docker/docker-connection.ts";
+import { openDocker } from "./docker/open-docker.ts";
 import type { Engine } from "./engine.ts";
 import { findProgram } from "./find-program.ts";
 import { probe } from "./probe.ts";
@@ -19,10 +21,12 @@ export interface OpenEngineOptions {
   readonly choice: EngineChoice;
   readonly spawner: Spawner;
   readonly stateFolder: string;
-  /** Image name to the directory that it was unpacked to. */
+  /** Image name to the directory that it was unpacked to; for Docker, to the name that it has for it. */
   readonly images: Readonly<Record<string, string>>;
   readonly tools: readonly ToolBind[];
   readonly onNotice: NoticeListener;
+  /** Prepared before the service gave root up. */
+  readonly docker?: DockerConnection | undefined;
 }
 
 /** Why an engine cannot be used here, and what would help. */
@@ -41,10 +45,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
     case "process":
       return openProcess(options);
     case "docker":
-      throw new LocalServiceError(
-        "local_engine_not_supported",
-        'the engine "docker" is not there yet: use "bubblewrap" (Linux), "process", or "auto"',
-      );
+      return openDocker({
+        ...options,
+        docker: options.docker ?? (await DockerConnection.prepare(false)),
+      });
     case "bubblewrap": {
       const opened = await tryBubblewrap(options);
       if (!("reason" in opened)) return opened;

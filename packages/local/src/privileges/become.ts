@@ -4,11 +4,11 @@ import type { Identity } from "./identity.ts";
 /**
  * Gives up root, for this whole process and for good. Root of a sandbox is this account on the
  * host: were it root's, every readable bind would show what only root may read, and no limit on
- * processes would hold (local-engine.md, point 5).
+ * processes would hold (local-engine.md, point 5). `groups` are kept, for what the service itself must open.
  */
-export function become(identity: Identity): void {
+export function become(identity: Identity, groups: readonly number[] = []): void {
   try {
-    process.setgroups?.([]);
+    process.setgroups?.([...groups]);
     process.setgid?.(identity.gid);
     process.setuid?.(identity.uid);
   } catch (error) {

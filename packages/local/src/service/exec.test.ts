@@ -12,8 +12,9 @@ import {
   startTestService,
   type TestService,
 } from "../testing/test-service.ts";
+import { testedEngines } from "../testing/tested-engines.ts";
 
-describe.each(["bubblewrap", "process"] as const)("exec with the engine %s", (engine) => {
+describe.each(testedEngines)("exec with the engine %s", (engine) => {
   let service: TestService;
   let sandboxId: string;
   beforeAll(async () => {

@@ -2,6 +2,7 @@ import { type Container, type SandboxSpec, StorageMedium } from "@tidybox/protoc
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
 import { memoryLimitBytes } from "./containers/resources.ts";
 import { otherContainers, primaryContainer } from "./containers/primary-container.ts";
+import { plannedLimits } from "./planned-limits.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
@@ -41,6 +42,7 @@ export function planContainer(
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
     denyEgress: spec.network?.denyEgress === true,
+    limits: plannedLimits(container),
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({
         volume,

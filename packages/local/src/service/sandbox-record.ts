@@ -127,12 +127,17 @@ export class SandboxRecord {
     return this.#ready.promise;
   }
 
+  /** It no longer waits for its turn, though its start may be put off on purpose. */
+  beginCreating(): void {
+    if (this.state === State.PENDING) this.#move({ state: State.CREATING });
+  }
+
   /** Makes it run. Never throws: what goes wrong is the sandbox's outcome. */
   async start(engine: Engine): Promise<void> {
     // It was asked to stop while it waited for its turn.
     if (!this.isActive) return;
     this.#started = true;
-    this.#move({ state: State.CREATING });
+    this.beginCreating();
     try {
       const sandbox = await (this.#options.group ?? engine).start(this.#options.plan);
       this.#sandbox = sandbox;

@@ -215,8 +215,12 @@ export class Sandboxes {
         return group === undefined ? started : Promise.race([started, group.made]);
       });
     const delay = this.#options.delay("start");
-    if (delay === undefined) begin();
-    else void delay.then(begin);
+    if (delay === undefined) {
+      begin();
+    } else {
+      record.beginCreating();
+      void delay.then(begin);
+    }
     return record;
   }
 
@@ -345,7 +349,9 @@ export class Sandboxes {
     if (container.command === "") return undefined;
     const argv = [container.command, ...container.args];
     // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
-    const standsIn = isKeepAlive(argv, environment) && !this.#options.mappedImages.has(image);
+    const { engine, mappedImages } = this.#options;
+    const hasOwnPrograms = engine.name === "docker" || mappedImages.has(image);
+    const standsIn = isKeepAlive(argv, environment) && !hasOwnPrograms;
     return standsIn
       ? () => Promise.resolve(new KeepAlive())
       : (sandbox, log) => MainProcess.start(sandbox, argv, log);

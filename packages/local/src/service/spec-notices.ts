@@ -24,7 +24,7 @@ export class SpecNotices {
       if (!this.#told.has(key)) tell();
       this.#told.add(key);
     };
-    if (image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
+    if (engine.name !== "docker" && image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
       once(`image ${image}`, () =>
         onNotice({
           code: "image_not_mapped",
@@ -36,9 +36,10 @@ export class SpecNotices {
         }),
       );
     }
+    const enforcesCpu = engine.enforces?.includes("cpu") === true;
     const enforcesMemory = engine.enforces?.includes("memory") === true;
     const notEnforced = [
-      ...(spec.containers.some(asksForCpu) ? ["cpu"] : []),
+      ...(spec.containers.some(asksForCpu) && !enforcesCpu ? ["cpu"] : []),
       ...(memoryLimitBytes !== undefined && !enforcesMemory ? ["memory"] : []),
     ].join(" and ");
     if (notEnforced !== "") {

@@ -12,6 +12,7 @@ import {
   startTestService,
   type TestService,
 } from "../testing/test-service.ts";
+import { testedEngines } from "../testing/tested-engines.ts";
 
 /** Memory of the service's process, seen from outside. */
 function residentBytes({ process: { pid } }: TestService): number {
@@ -27,7 +28,7 @@ function text(responses: readonly ExecStreamResponse[], wanted: ExecStreamOutput
   ).toString();
 }
 
-describe.each(["bubblewrap", "process"] as const)("StreamExec with the engine %s", (engine) => {
+describe.each(testedEngines)("StreamExec with the engine %s", (engine) => {
   let service: TestService;
   let sandboxId: string;
   beforeAll(async () => {

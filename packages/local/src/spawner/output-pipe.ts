@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import type { Readable } from "node:stream";
 
 /**
  * How long an exited process's output may stay silent before we stop waiting for its end. A
@@ -27,7 +28,7 @@ export interface OutputFilter {
  * unless somebody asks, so a slow reader stops the writer and not our memory.
  */
 export class OutputPipe {
-  readonly #socket: Socket;
+  readonly #socket: Readable;
   #exited = false;
   /** Of what came after the exit; only time in which there was nothing to read counts. */
   #lingeredMilliseconds = 0;
@@ -39,7 +40,7 @@ export class OutputPipe {
    * `source` is the read end of a pipe whose write end is open already, or a stream; it is closed
    * with this. `exited` may stay pending where the stream's own end is all that counts.
    */
-  constructor(source: number | Socket, exited: Promise<unknown>) {
+  constructor(source: number | Readable, exited: Promise<unknown>) {
     this.#socket =
       typeof source === "number"
         ? new Socket({

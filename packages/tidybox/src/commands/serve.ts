@@ -11,7 +11,7 @@ import { note, printLine } from "../output.ts";
 interface ServeOptions extends FaultFlags, ResourceFlags {
   readonly host: string;
   readonly port: string;
-  readonly engine: "auto" | "bubblewrap" | "process";
+  readonly engine: "auto" | "bubblewrap" | "process" | "docker";
   readonly token?: string;
   readonly maxSandboxes?: string;
 }
@@ -23,7 +23,7 @@ export function serveCommand(): Command {
     .option("--port <number>", "0: any that is free", "0")
     .addOption(
       new Option("--engine <name>", "how a sandbox is isolated")
-        .choices(["auto", "bubblewrap", "process"])
+        .choices(["auto", "bubblewrap", "process", "docker"])
         .default("auto"),
     )
     .option(
