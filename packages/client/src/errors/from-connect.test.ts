@@ -73,6 +73,15 @@ test.for([
   expect(await received(refusal(code))).toBeInstanceOf(kind);
 });
 
+test("says what the service's message says already only once", async () => {
+  const error = new ConnectError("spec.tags: too long", Code.InvalidArgument);
+  const value = create(BadRequestSchema, {
+    fieldViolations: [{ field: "spec.tags", description: "too long" }],
+  });
+  error.details.push({ desc: BadRequestSchema, value });
+  expect((await received(error)).message.match(/too long/g)).toHaveLength(1);
+});
+
 test("says which field the service refused", async () => {
   const error = refusal(Code.InvalidArgument);
   const value = create(BadRequestSchema, {

@@ -104,7 +104,10 @@ function messageOf(
   context: CallContext,
   violations: readonly FieldViolation[],
 ): string {
-  const words = violations.map(({ field, description }) => `${field}: ${description}`);
+  const words = violations
+    .map(({ field, description }) => `${field}: ${description}`)
+    // Some services say it in their message, too.
+    .filter((text) => !error.rawMessage.includes(text));
   const said = [error.rawMessage, ...words].filter((text) => text !== "").join("; ");
   return `Could not ${whatFailed(context)}: ${said === "" ? Code[error.code] : said}`;
 }

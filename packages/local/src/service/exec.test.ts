@@ -177,6 +177,14 @@ describe.each(testedEngines)("exec with the engine %s", (engine) => {
         reason: ErrorReason.INVALID_ARGUMENT,
       });
     }
+    const word = "a".repeat(128 * 1024);
+    for (const command of [["echo", word], Array.from({ length: 20 }, () => word.slice(1))]) {
+      const refusal = await refusalOf(service.client.exec({ sandboxId, command }));
+      expect(refusal.code).toBe(Code.InvalidArgument);
+      expect(refusal.message).toContain("no process can have");
+    }
+    const most = await service.client.exec({ sandboxId, command: ["echo", word.slice(1)] });
+    expect(most.stdoutBytesProduced).toBe(BigInt(word.length));
     const call = service.client.exec({ sandboxId, command: ["true"], container: "sidecar" });
     expect(await refusalOf(call)).toMatchObject({ code: Code.InvalidArgument });
   });
