@@ -11,9 +11,9 @@ export default defineConfig([
     ...options,
     entry: ["src/index.ts", "src/spawn-helper.ts", "src/probe-main.ts"],
     dts: true,
-    clean: ["dist/*", "!dist/terminal-main.js"],
+    clean: ["dist/*", "!dist/terminal-main.js", "!dist/relay-main.js"],
     splitting: true,
   },
-  // In one piece: it is copied where the account of the service could not read it.
-  { ...options, entry: ["src/terminal-main.ts"], splitting: false },
+  // In one piece: they are copied where the account of the service could not read them.
+  { ...options, entry: ["src/terminal-main.ts", "src/relay-main.ts"], splitting: false },
 ]);

@@ -9,6 +9,10 @@ export type LocalNoticeCode =
   | "root_kept"
   /** cpu and memory of a sandbox are echoed, but nothing enforces them here. */
   | "resources_not_enforced"
+  /** A sandbox with services has no egress here, although nobody denied it. */
+  | "services_without_egress"
+  /** An HTTPS endpoint has an `http://` address here. */
+  | "endpoint_without_tls"
   /** A folder of an earlier service could not be removed. */
   | "leftover_not_removed";
 

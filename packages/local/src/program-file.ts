@@ -8,7 +8,9 @@ import { LocalServiceError } from "./error.ts";
  * built (every chunk lies in `dist` itself), beside this file when run from the sources, and where
  * the package is installed when this code has become part of somebody else's bundle.
  */
-export function programFile(name: "spawn-helper" | "probe-main" | "terminal-main"): string {
+export function programFile(
+  name: "spawn-helper" | "probe-main" | "terminal-main" | "relay-main",
+): string {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const path = fileURLToPath(new URL(`./${name}.${extension}`, import.meta.url));
   if (existsSync(path)) return path;

@@ -26,7 +26,10 @@ export interface SandboxPlan {
   readonly image: string;
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** A network of its own, in which it reaches nothing but itself. */
   readonly denyEgress: boolean;
+  /** Ports to be reached from the host's loopback; only with a network of its own. Default: none. */
+  readonly publish?: readonly number[];
   readonly mounts: readonly PlannedMount[];
   /** Volumes that begin with the content of a tar archive on the host. */
   readonly restores: readonly { readonly volume: string; readonly archive: string }[];
@@ -96,6 +99,8 @@ export interface EngineSandbox {
    * where the engine has volumes.
    */
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void>;
+  /** Where the published ports are reached: the sandbox's port to one of the host's loopback. */
+  readonly hostPorts?: ReadonlyMap<number, number>;
   /** Kills everything; resolves with `ended`. Files go afterwards. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -120,6 +125,8 @@ export interface Engine {
   readonly name: EngineName;
   /** Whether sandboxes have volumes, which can be archived and made from archives. */
   readonly hasVolumes: boolean;
+  /** Whether a sandbox can have a network of its own with ports published. Default false. */
+  readonly publishesPorts?: boolean;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

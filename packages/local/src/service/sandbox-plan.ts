@@ -1,5 +1,6 @@
 import { type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
+import { planNetwork } from "./network/planned-network.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
@@ -18,7 +19,7 @@ export function planSandbox(
     image: container.image,
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
-    denyEgress: spec.network?.denyEgress === true,
+    ...planNetwork(spec),
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({
         volume,

@@ -14,6 +14,7 @@ import { Alarm } from "./alarm.ts";
 import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
 import type { Main } from "./main-process.ts";
+import { networkStatus } from "./network/network-status.ts";
 
 export interface SandboxRecordOptions {
   readonly id: string;
@@ -194,7 +195,7 @@ export class SandboxRecord {
         ...(container?.resourceRequirements && {
           effectiveResourceRequirements: container.resourceRequirements,
         }),
-        effectiveEgress: this.spec.network?.egress ?? [],
+        ...networkStatus(this.spec, lifecycle.state, this.#sandbox),
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
           { name: container?.name ?? "", state: lifecycle.state, exitCode: exitCode ?? 0 },

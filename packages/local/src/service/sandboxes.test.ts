@@ -243,7 +243,6 @@ describe("creating, listing and purging", () => {
       },
     ],
     ["init containers", specOf({}, { initContainers: [{ name: "i", image: "i" }] })],
-    ["services", specOf({}, { services: [{ port: 80 }] })],
     [
       "registered volumes",
       specOf({}, { volumes: [{ name: "v", source: { case: "volumeId", value: "x" } }] }),
@@ -253,10 +252,6 @@ describe("creating, listing and purging", () => {
     [
       "egress rules",
       specOf({}, { network: { egress: [{ destination: { case: "dnsName", value: "a.com" } }] } }),
-    ],
-    [
-      "ingress rules",
-      specOf({}, { network: { ingress: [{ source: { case: "any", value: true } }] } }),
     ],
     ["object storage", specOf({}, { objectStorageAccess: { buckets: ["b"] } })],
     ["instance types", specOf({}, { instanceType: "x" })],

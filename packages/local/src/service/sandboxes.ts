@@ -126,6 +126,7 @@ export class Sandboxes {
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
+    this.#refuseServices(spec);
     this.#refuse(planSandbox(freshId, spec));
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
@@ -136,6 +137,7 @@ export class Sandboxes {
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
     this.#notices.of(plan, spec.containers[0]?.resourceRequirements !== undefined);
+    this.#notices.ofNetwork(spec);
     const record = new SandboxRecord({
       id,
       sequence,
@@ -264,6 +266,15 @@ export class Sandboxes {
     return standsIn
       ? () => Promise.resolve(new KeepAlive())
       : (sandbox, log) => MainProcess.start(sandbox, argv, log);
+  }
+
+  #refuseServices({ services }: SandboxSpec): void {
+    const { engine } = this.#options;
+    if (services.length === 0 || engine.publishesPorts === true) return;
+    const message =
+      `the engine "${engine.name}" cannot give a sandbox a network of its own with services. ` +
+      'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out.';
+    throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
   }
 
   #refuse(plan: SandboxPlan): void {

@@ -35,6 +35,7 @@ export interface BubblewrapEngineOptions {
 export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
   readonly hasVolumes = true;
+  readonly publishesPorts = true;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
   /** One for each image root: their sandboxes have different mount points. */
@@ -81,6 +82,7 @@ export class BubblewrapEngine implements Engine {
     spare?.adopt(plan);
     const sandbox = spare ?? (await this.#make(plan));
     try {
+      await sandbox.publish(plan.publish ?? []);
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
     } catch (error) {
       await sandbox.stop();

@@ -14,6 +14,7 @@ import { commandLaunched, terminateCommand } from "./entered-command.ts";
 import { entryOf, environmentOf } from "./entry.ts";
 import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
 import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
+import { PublishedPorts } from "./published-ports.ts";
 import { openSandboxTerminal } from "./sandbox-terminal.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 import type { SandboxVolumes } from "./sandbox-volumes.ts";
@@ -48,6 +49,7 @@ export class BubblewrapSandbox implements EngineSandbox {
   readonly #entered = new Set<Entered>();
   readonly #shell: WaitingShell | undefined;
   #plan: SandboxPlan;
+  #published: PublishedPorts | undefined;
   #over = false;
   #stopping = false;
 
@@ -57,6 +59,7 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.ended = options.held.ended.then(async (end) => {
       this.#over = true;
       this.#shell?.close();
+      await this.#published?.close();
       if (this.#stopping) await this.#allLeft();
       const reason = end.lost
         ? "the service's helper process died, and with it the sandbox"
@@ -74,6 +77,20 @@ export class BubblewrapSandbox implements EngineSandbox {
   /** For a sandbox that was made ahead: what it is to be, before anything runs in it. */
   adopt(plan: SandboxPlan): void {
     this.#plan = plan;
+  }
+
+  /** Leads ports of the host to ports of its own network. Once, before anybody uses it. */
+  async publish(ports: readonly number[]): Promise<void> {
+    if (ports.length === 0) return;
+    const { spawner, nsenter, held } = this.#options;
+    const command = { nsenter, innerPid: held.innerPid, ports };
+    const published = await PublishedPorts.open(spawner, command);
+    this.#published = published;
+    if (this.#over) await published.close();
+  }
+
+  get hostPorts(): ReadonlyMap<number, number> {
+    return this.#published?.hostPorts ?? new Map<number, number>();
   }
 
   get isOver(): boolean {
