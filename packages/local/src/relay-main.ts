@@ -8,7 +8,7 @@ import { connect, type Server, type Socket } from "node:net";
 import type { RelayAnswer, RelayRequest } from "./spawner/relay-messages.ts";
 
 /** Of one port; more are turned away, before they cost memory. */
-const MAX_CONNECTIONS = 4096;
+const MAX_CONNECTIONS = 1024;
 
 function relay(server: Server, port: number): void {
   server.maxConnections = MAX_CONNECTIONS;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
+import { Visibility } from "@tidybox/protocol";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { childrenOf, procFile } from "../../testing/process-tree.ts";
+import { childrenOf, descendantsOf, procFile } from "../../testing/process-tree.ts";
 import {
   createRunning,
   eventually,
@@ -51,6 +52,24 @@ describe("a sandbox made ahead of need", () => {
     return found as { pid: number; hostname: string };
   };
   afterEach(() => service.client.purgeSandboxes({ purgeAll: true }));
+
+  test("has its ports published when it becomes a sandbox with services, and not before", async () => {
+    const published = (): number =>
+      descendantsOf(service.process.pid ?? 0).filter((pid) =>
+        procFile(pid, "cmdline").includes("relay-main"),
+      ).length;
+    const services = [{ port: 80, visibility: Visibility.PUBLIC }];
+    await createRunning(service.client, specOf({}, { services }));
+    const { hostname } = await spare();
+    expect(published()).toBe(1);
+    const next = await createRunning(service.client, specOf({}, { services }));
+    expect(next).toBe(hostname);
+    expect(published()).toBe(2);
+    await spare();
+    const without = specOf({}, { network: { denyEgress: true } });
+    await createRunning(service.client, without);
+    expect(published()).toBe(2);
+  });
 
   test("becomes whatever is asked for next, under its own name, and was touched by nobody", async () => {
     const first = await createRunning(service.client);
