@@ -33,6 +33,7 @@ const PUBLIC = { visibility: Visibility.PUBLIC };
 
 /** Echoes what it gets, and says its name when the client has said all: each half ends by itself. */
 const ECHO = `
+  process.on("SIGTERM", () => {});
   const name = process.argv[1], ports = process.argv.slice(2);
   for (const port of ports) require("node:net").createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
@@ -58,6 +59,15 @@ async function open(url: string): Promise<Socket> {
   await once(socket, "connect");
   // Whoever reads it hears of it; so that nobody else does.
   return socket.on("error", () => {});
+}
+
+/** What comes until the other side ends its half; ours stays as it is. */
+function half(socket: Socket): Promise<string> {
+  let heard = "";
+  socket.setEncoding("utf8").on("data", (data: string) => (heard += data));
+  return new Promise((resolve) => {
+    for (const event of ["end", "close"]) socket.once(event, () => resolve(heard));
+  });
 }
 
 /** What the server answers to `said`, which ends when we have said it; retried until it listens. */
@@ -124,8 +134,8 @@ describe("services of a sandbox", () => {
     const sandbox = await start(spec);
     let socket: Socket | undefined;
     await eventually(async () => {
-      socket = await open(urlOf(sandbox, 80));
-      return (await text(socket).catch(() => "")) === "all I say";
+      socket = await open(urlOf(sandbox, 80)).catch(() => undefined);
+      return socket !== undefined && (await half(socket)) === "all I say";
     });
     // It has ended its half, and still hears ours.
     socket?.end("all of it");
@@ -233,6 +243,9 @@ describe("services of a sandbox", () => {
     const listed = sandboxes.find((each) => each.sandboxId === sandboxId);
     expect(listed?.status?.services).toEqual(seen.status?.services);
     expect(await ask(urlOf(seen, 80), "")).toBe("it:80");
+    await service.client.deleteSandbox({ sandboxId, gracePeriodSeconds: 60 });
+    const ending = await service.client.getSandbox({ sandboxId });
+    expect(ending.status).toMatchObject({ state: State.TERMINATING, services: [{ url: "" }] });
     await service.client.deleteSandbox({ sandboxId });
     const ended = await untilEnded(service.client, sandboxId);
     expect(ended.status?.services).toMatchObject([{ port: 80, url: "" }]);
@@ -360,9 +373,10 @@ describe("services of a sandbox", () => {
     const codes = (await service.notices()).map(({ code }) => code);
     expect(codes).toContain("endpoint_without_tls");
     const { sandboxId } = sandbox;
-    await service.client.deleteSandbox({ sandboxId });
-    const ended = await untilEnded(service.client, sandboxId);
-    expect(ended.status?.services[0]?.endpoint).toMatchObject({ ...endpoint, url: "" });
+    await service.client.deleteSandbox({ sandboxId, gracePeriodSeconds: 60 });
+    const { status } = await service.client.getSandbox({ sandboxId });
+    expect(status?.state).toBe(State.TERMINATING);
+    expect(status?.services[0]?.endpoint).toMatchObject({ ...endpoint, url: "" });
   });
 });
 
