@@ -4,6 +4,7 @@ import { hundred } from "./cases/hundred.ts";
 import { exec, lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
+import { streaming } from "./cases/streaming.ts";
 import { thousandExecs } from "./cases/thousand-execs.ts";
 import { type Result, printReport } from "./report.ts";
 
@@ -19,6 +20,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "many-alive": () => manyAlive(quick ? 20 : 200, quick ? 20 : 200),
   "client-import": () => clientImport(quick ? 2 : 21),
   hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),
+  streaming: () => streaming(quick ? 16 : 256, quick ? 1 : 5),
   "thousand-execs": () => thousandExecs(quick ? 50 : 1000),
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
 };

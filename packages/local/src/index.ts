@@ -7,5 +7,7 @@ export {
 export { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
+export type { FaultOptions } from "./faults/fault-options.ts";
+export type { VolumeOptions } from "./service/resources/registered-volumes.ts";
 export { LocalServiceError, type LocalServiceErrorCode } from "./error.ts";
 export type { LocalNotice, LocalNoticeCode } from "./notice.ts";

@@ -2,12 +2,17 @@ import { randomUUID } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { SandboxService } from "@tidybox/protocol";
+import { DiscoveryService, SandboxService, SettingsService } from "@tidybox/protocol";
 import * as v from "valibot";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
 import { LocalServiceError } from "./error.ts";
+import { describeFaults } from "./faults/describe-faults.ts";
+import { faultInterceptor } from "./faults/fault-interceptor.ts";
+import type { FaultOptions } from "./faults/fault-options.ts";
+import { injectsFaults } from "./faults/fault-plan.ts";
+import { Faults } from "./faults/faults.ts";
 import {
   listenOnLoopback,
   loopbackAddress,
@@ -16,8 +21,16 @@ import {
 import type { NoticeListener } from "./notice.ts";
 import { become } from "./privileges/become.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
+import { discoveryService } from "./service/resources/discovery.ts";
+import { RecordFolder } from "./service/resources/record-folder.ts";
+import type { VolumeOptions } from "./service/resources/registered-volumes.ts";
+import { Resources } from "./service/resources/resources.ts";
+import { SecretStores } from "./service/resources/secret-stores.ts";
+import { settingsService } from "./service/resources/settings.ts";
+import { undescribedServices } from "./service/resources/undescribed-services.ts";
 import { sandboxService } from "./service/sandbox-service.ts";
 import { Sandboxes } from "./service/sandboxes.ts";
+import { DataFolder } from "./state-folder/data-folder.ts";
 import { serveAccess } from "./state-folder/access-socket.ts";
 import { removeLeftovers } from "./state-folder/leftovers.ts";
 import { openWorkplace, type Workplace } from "./workplace.ts";
@@ -43,6 +56,22 @@ export interface LocalServiceOptions {
   readonly maxSandboxes?: number;
   /** Image name to the root directory it was unpacked to (bubblewrap). Others run on the host's programs. */
   readonly images?: Readonly<Record<string, string>>;
+  /**
+   * Private folder (0700, made when it is not there) for what outlives the service: templates,
+   * snapshots and the volumes that have no folder of their own. One service at a time. Default: nothing does.
+   */
+  readonly dataFolder?: string;
+  /** By id: sandbox specs, in the JSON form of `PartialSandboxSpec`. Each change is a new revision. */
+  readonly templates?: Readonly<Record<string, unknown>>;
+  /** By id: volumes that sandboxes mount live, several at once. */
+  readonly volumes?: Readonly<Record<string, VolumeOptions>>;
+  /**
+   * Private JSON file (0600) of secret stores: `{"store": {"secret": "value"}}`, or fields in place
+   * of the value. Read once, at the start.
+   */
+  readonly secretsFile?: string;
+  /** What goes wrong on purpose, for rehearsals. Default: nothing. */
+  readonly faults?: FaultOptions;
   /** Stay root when started by root, so that a sandbox's root is this machine's. Default false. */
   readonly keepRoot?: boolean;
   /** Free text for `findLocalServices`, such as the run it belongs to. */
@@ -57,6 +86,8 @@ export interface LocalService {
   readonly baseUrl: string;
   readonly token: string;
   readonly engine: EngineName;
+  /** From now on these faults and no others. Throws LocalServiceError (`local_option_invalid`). */
+  injectFaults(options: FaultOptions): void;
   /**
    * Ends every sandbox and the helper process, removes the private folder, and closes the port.
    * Safe to call twice. `timeoutSeconds` (default 20) bounds the ending of sandboxes; what remains
@@ -75,6 +106,24 @@ const OptionsSchema = v.object({
   maxSandboxes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
   images: v.optional(v.record(v.string(), v.string())),
   label: v.optional(v.pipe(v.string(), v.maxLength(1000))),
+  dataFolder: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  templates: v.optional(v.record(v.string(), v.unknown())),
+  volumes: v.optional(
+    v.record(
+      v.string(),
+      v.strictObject({ folder: v.optional(v.string()), readOnly: v.optional(v.boolean()) }),
+    ),
+  ),
+  secretsFile: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  faults: v.optional(
+    v.strictObject({
+      latency: v.optional(v.record(v.string(), v.string())),
+      fail: v.optional(v.record(v.string(), v.string())),
+      lose: v.optional(v.record(v.string(), v.string())),
+      createRate: v.optional(v.string()),
+      seed: v.optional(v.number()),
+    }),
+  ),
 });
 
 /**
@@ -98,13 +147,31 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
       "the local service stays root (keepRoot): root of a sandbox is root of this machine on every file it can see.";
     onNotice({ code: "root_kept", message });
   }
+  const faults = new Faults(options.faults ?? {});
+  // Both as whoever started this process, who may be the only one to get there.
+  const secrets =
+    options.secretsFile === undefined ? new SecretStores() : SecretStores.read(options.secretsFile);
+  const data = options.dataFolder === undefined ? undefined : DataFolder.open(options.dataFolder);
   const tools = await findHostTools();
-  const opening = openWorkplace({ keepRoot, tools, label: options.label, onNotice });
+  const identity = process.getuid?.() === 0 ? data?.identity : undefined;
+  const opening = openWorkplace({ keepRoot, tools, label: options.label, onNotice, identity });
   // Both need whoever started this process. What is left of others is done when we go on.
   const [workplace] = await Promise.all([opening, removeLeftovers(onNotice)]);
   try {
-    if (workplace.identity !== undefined) become(workplace.identity);
+    if (workplace.identity !== undefined) {
+      data?.giveTo(workplace.identity);
+      become(workplace.identity);
+    }
     process.umask(0o022);
+    await data?.take();
+    const resources = new Resources({
+      dataFolder: data?.path,
+      stateFolder: workplace.folder,
+      templates: options.templates ?? {},
+      volumes: options.volumes ?? {},
+      secrets,
+      onNotice,
+    });
     const engine = await openEngine({
       choice: options.engine ?? "auto",
       spawner: workplace.spawner,
@@ -113,8 +180,10 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
       tools: workplace.tools,
       onNotice,
     });
-    return await serve(options, workplace, engine, onNotice);
+    const things = { faults, resources, data };
+    return await serve(options, workplace, engine, onNotice, things);
   } catch (error) {
+    data?.close();
     await workplace.close().catch(() => {});
     throw error;
   }
@@ -125,13 +194,19 @@ async function serve(
   workplace: Workplace,
   engine: Engine,
   onNotice: NoticeListener,
+  { faults, resources, data }: Things,
 ): Promise<LocalService> {
+  const runnerId = `local-${randomUUID()}`;
+  const snapshotFolder = join(data?.path ?? workplace.folder, "snapshots");
   const sandboxes = new Sandboxes({
     engine,
-    runnerId: `local-${randomUUID()}`,
+    runnerId,
+    resources,
+    delay: (what) => faults.delay(what),
     maxSandboxes: options.maxSandboxes,
     lost: workplace.spawner.lost,
-    snapshotFolder: join(workplace.folder, "snapshots"),
+    snapshotFolder,
+    snapshotRecords: data && new RecordFolder(snapshotFolder, onNotice),
     mappedImages: new Set(Object.keys(options.images ?? {})),
     onNotice,
   });
@@ -140,7 +215,11 @@ async function serve(
     ...(options.port !== undefined && { port: options.port }),
     ...(options.token !== undefined && { token: options.token }),
     routes: (router) => {
-      router.service(SandboxService, sandboxService(sandboxes));
+      const interceptors = [faultInterceptor(faults)];
+      router.service(SandboxService, sandboxService(sandboxes), { interceptors });
+      router.service(DiscoveryService, discoveryService(runnerId, sandboxes), { interceptors });
+      router.service(SettingsService, settingsService(), { interceptors });
+      undescribedServices(router, { interceptors });
       options.routes?.(router);
     },
   });
@@ -158,18 +237,37 @@ async function serve(
     await listener.close();
     throw error;
   }
+  const tellFaults = (asked: FaultOptions): void => {
+    if (!injectsFaults(faults.plan)) return;
+    onNotice({ code: "faults_injected", message: describeFaults(asked, faults.plan) });
+  };
+  tellFaults(options.faults ?? {});
   let closing: Promise<void> | undefined;
   const close = (timeoutSeconds = DEFAULT_CLOSE_SECONDS): Promise<void> => {
-    closing ??= closeAll({ sandboxes, engine, listener, door, workplace }, timeoutSeconds);
+    closing ??= closeAll(
+      { sandboxes, engine, listener, door, workplace, faults, data },
+      timeoutSeconds,
+    );
     return closing;
   };
   return {
     baseUrl,
     token,
     engine: engine.name,
+    injectFaults: (asked) => {
+      faults.change(asked);
+      tellFaults(asked);
+    },
     close: (closeOptions) => close(closeOptions?.timeoutSeconds),
     [Symbol.asyncDispose]: () => close(),
   };
+}
+
+/** What is neither the machine's nor the engine's. */
+interface Things {
+  readonly faults: Faults;
+  readonly resources: Resources;
+  readonly data: DataFolder | undefined;
 }
 
 interface Parts {
@@ -178,11 +276,13 @@ interface Parts {
   readonly listener: LoopbackListener;
   readonly door: { close(): void };
   readonly workplace: Workplace;
+  readonly faults: Faults;
+  readonly data: DataFolder | undefined;
 }
 
 /** Every step is taken whatever became of the one before; the first error is the one to know. */
 async function closeAll(
-  { sandboxes, engine, listener, door, workplace }: Parts,
+  { sandboxes, engine, listener, door, workplace, faults, data }: Parts,
   timeoutSeconds: number,
 ): Promise<void> {
   const errors: unknown[] = [];
@@ -191,10 +291,12 @@ async function closeAll(
       .then(step)
       .catch((error: unknown) => void errors.push(error));
   await attempt(() => door.close());
+  faults.close();
   await attempt(() => sandboxes.close(timeoutSeconds));
   await attempt(() => listener.close());
   await attempt(() => engine.close());
   await attempt(() => workplace.close());
+  await attempt(() => data?.close());
   if (errors.length > 0) throw errors[0];
 }
 

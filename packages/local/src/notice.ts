@@ -7,12 +7,16 @@ export type LocalNoticeCode =
   | "tool_unreachable"
   /** The service runs as root and was told to stay so. */
   | "root_kept"
-  /** cpu and memory of a sandbox are echoed, but nothing enforces them here. */
+  /** What a sandbox asks for of cpu (or memory) is reported, but the engine does not enforce it. */
   | "resources_not_enforced"
   /** A sandbox with services has no egress here, although nobody denied it. */
   | "services_without_egress"
   /** An HTTPS endpoint has an `http://` address here. */
   | "endpoint_without_tls"
+  /** A record in the data folder is damaged; the service goes on without it. */
+  | "record_unreadable"
+  /** Faults are injected, as asked for: says which, and the seed that repeats them. */
+  | "faults_injected"
   /** A folder of an earlier service could not be removed. */
   | "leftover_not_removed";
 

@@ -139,7 +139,12 @@ function hold(request: HoldRequest): void {
   let innerPid: number | undefined;
   let echoed = false;
   let stderrTail = "";
-  const child = spawn(request.file, ["--args", "4", "--info-fd", "3", "--", ...request.command], {
+  const words = [
+    ...request.leader,
+    ...[request.file, "--args", "4", "--info-fd", "3", "--"],
+    ...request.command,
+  ];
+  const child = spawn(words[0] ?? "", words.slice(1), {
     cwd: "/",
     env: request.environment,
     stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],

@@ -19,6 +19,8 @@ export interface WorkplaceOptions {
   readonly tools: readonly HostTool[];
   readonly label: string | undefined;
   readonly onNotice: NoticeListener;
+  /** The account to give root up for. Default: one that nobody has. */
+  readonly identity?: Identity | undefined;
 }
 
 /** What an engine needs of the machine: a private folder, a helper that forks, the host's tools. */
@@ -38,8 +40,9 @@ export async function openWorkplace({
   tools,
   label,
   onNotice,
+  identity: preferred,
 }: WorkplaceOptions): Promise<Workplace> {
-  const identity = keepRoot ? undefined : unusedIdentity();
+  const identity = keepRoot ? undefined : (preferred ?? unusedIdentity());
   const folder = makeStateFolder(identity, label);
   try {
     // Below somebody's 0700 home the new account could not reach them: the helper binds them

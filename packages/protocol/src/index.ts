@@ -216,6 +216,7 @@ export {
   MAX_BUFFERED_FILE_BYTES,
   STREAMED_READ_CHECK_BYTES,
   STDIN_FRAME_BYTES,
+  STREAMED_FRAME_BYTES,
   FILE_TRANSFER_STDERR_BYTES,
   MAX_LIFETIME_SECONDS,
   MAX_REQUEST_ID_BYTES,
@@ -236,6 +237,7 @@ export {
   LIST_TIMEOUT_SECONDS,
   RUNNER_PAGE_SIZE,
 } from "./wire/limits.ts";
+export { UNDESCRIBED_RPCS } from "./wire/undescribed-rpcs.ts";
 export { ExecStreamErrorCode, LogStreamErrorCode } from "./wire/stream-codes.ts";
 export {
   POLL_INTERVAL_SECONDS,

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { ConfigurationError } from "@tidybox/client";
+import { LocalServiceError } from "@tidybox/local";
 import { Command, CommanderError } from "commander";
+import { doctorCommand } from "./commands/doctor.ts";
 import { listCommand } from "./commands/list.ts";
 import { reapCommand } from "./commands/reap.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -14,13 +16,22 @@ const { version } = JSON.parse(
   readonly version: string;
 };
 
+const WRONG_OPTIONS: readonly string[] = ["local_option_invalid", "local_address_refused"];
+
+function isWrongUsage(error: unknown): boolean {
+  return (
+    error instanceof ConfigurationError ||
+    (error instanceof LocalServiceError && WRONG_OPTIONS.includes(error.code))
+  );
+}
+
 const program = new Command("tidybox")
   .description("Sandboxes for tests that always clean up after themselves.")
   .version(version)
   .showHelpAfterError("(tidybox --help lists the commands)")
   .exitOverride();
 
-for (const command of [serveCommand(), listCommand(), reapCommand()]) {
+for (const command of [serveCommand(), listCommand(), reapCommand(), doctorCommand()]) {
   program.addCommand(command.exitOverride());
 }
 
@@ -32,6 +43,6 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
   } else {
     complain(error);
-    process.exitCode = error instanceof ConfigurationError ? EXIT_USAGE : EXIT_FAILED;
+    process.exitCode = isWrongUsage(error) ? EXIT_USAGE : EXIT_FAILED;
   }
 }

@@ -3,6 +3,7 @@ import {
   type ExecStreamRequest,
   ExecStreamRequestSchema,
   STDIN_FRAME_BYTES,
+  STREAMED_FRAME_BYTES,
 } from "@tidybox/protocol";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 
@@ -24,7 +25,10 @@ export function wholeInput(bytes: Uint8Array): CommandInput {
   };
 }
 
-/** From somewhere else, piece by piece, and only as fast as the wire takes it. */
+/**
+ * From somewhere else, piece by piece, and only as fast as the wire takes it. Small pieces are joined:
+ * each message costs more than its bytes, and nobody waits for the first piece of a file.
+ */
 export class StreamedInput implements CommandInput {
   readonly #iterator: AsyncIterator<string | Uint8Array>;
   readonly #failed = new AbortController();
@@ -45,25 +49,34 @@ export class StreamedInput implements CommandInput {
 
   async *messages(): AsyncGenerator<ExecStreamRequest> {
     try {
-      for (;;) {
-        const { done, value } = await this.#iterator.next();
-        if (done === true) break;
-        const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
-        if (!(bytes instanceof Uint8Array)) {
-          throw new TypeError(
-            `the stream gave ${typeof value}, and not text or bytes (Uint8Array)`,
-          );
-        }
-        for (const frame of framesOf(bytes)) {
-          yield request({ case: "stdin", value: frame });
-          this.#sentBytes += frame.byteLength;
-        }
+      for await (const frame of this.#frames()) {
+        yield request({ case: "stdin", value: frame });
+        this.#sentBytes += frame.byteLength;
       }
     } catch (error) {
       this.#failed.abort(error);
       throw error;
     }
     yield request({ case: "close", value: {} });
+  }
+
+  async *#frames(): AsyncGenerator<Uint8Array> {
+    let pieces: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for (;;) {
+      const { done, value } = await this.#iterator.next();
+      if (done !== true) {
+        const bytes = bytesOf(value);
+        pieces.push(bytes);
+        sizeBytes += bytes.byteLength;
+        if (sizeBytes < STREAMED_FRAME_BYTES) continue;
+      }
+      const joined = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, sizeBytes);
+      pieces = [];
+      sizeBytes = 0;
+      if (joined !== undefined) yield* framesOf(joined, STREAMED_FRAME_BYTES);
+      if (done === true) return;
+    }
   }
 
   /** Lets go of the source, read to its end or not. */
@@ -155,10 +168,16 @@ export class LiveInput implements CommandInput {
   }
 }
 
-function framesOf(bytes: Uint8Array): readonly Uint8Array[] {
-  const count = Math.ceil(bytes.byteLength / STDIN_FRAME_BYTES);
+function bytesOf(value: unknown): Uint8Array {
+  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value;
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new TypeError(`the stream gave ${typeof value}, and not text or bytes (Uint8Array)`);
+}
+
+function framesOf(bytes: Uint8Array, sizeBytes = STDIN_FRAME_BYTES): readonly Uint8Array[] {
+  const count = Math.ceil(bytes.byteLength / sizeBytes);
   return Array.from({ length: count }, (_, index) =>
-    bytes.subarray(index * STDIN_FRAME_BYTES, (index + 1) * STDIN_FRAME_BYTES),
+    bytes.subarray(index * sizeBytes, (index + 1) * sizeBytes),
   );
 }
 

@@ -3,6 +3,7 @@ import { lstat, open, opendir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ErrorReason } from "@tidybox/protocol";
 import type { TarPackController } from "modern-tar";
+import { abortable } from "../connection/waiting.ts";
 import { StreamedInput } from "../exec/input.ts";
 import { checkText } from "../options/checks.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
@@ -34,8 +35,10 @@ export async function uploadDirectory(
   const { createTarPacker } = await import("modern-tar");
   const { readable, controller } = createTarPacker();
   const input = new StreamedInput(readable as unknown as AsyncIterable<Uint8Array>);
+  // Nobody takes the archive any more: then what is being written to it may stay pending for ever.
+  const over = new AbortController();
   // What goes wrong in there comes out at the other end of the archive.
-  const packing = new Packing(handle, controller, localPath, options)
+  const packing = new Packing(handle, controller, localPath, options, over.signal)
     .add("")
     .then(() => controller.finalize())
     .catch((error: unknown) => controller.error(error));
@@ -53,6 +56,7 @@ export async function uploadDirectory(
       throw fileError(handle, "write", path, ErrorReason.FILE_IO_FAILED, problem);
     }
   } finally {
+    over.abort(new Error("the upload has ended"));
     await input.close();
     await packing;
   }
@@ -78,13 +82,16 @@ class Packing {
   readonly #controller: TarPackController;
   readonly #root: string;
   readonly #options: DirectoryOptions;
+  readonly #over: AbortSignal;
 
   constructor(
     handle: SandboxHandle,
     controller: TarPackController,
     root: string,
     options: DirectoryOptions,
+    over: AbortSignal,
   ) {
+    this.#over = over;
     this.#handle = handle;
     this.#controller = controller;
     this.#root = root;
@@ -127,7 +134,7 @@ class Packing {
   }
 
   async #header(header: Omit<Parameters<TarPackController["add"]>[0], "size">): Promise<void> {
-    await this.#controller.add({ ...header, size: 0 }).close();
+    await abortable(this.#controller.add({ ...header, size: 0 }).close(), this.#over);
   }
 
   async #file(path: string, localPath: string, common: object): Promise<void> {
@@ -149,10 +156,10 @@ class Packing {
           `it became shorter while it was read: ${position} of ${size} bytes came`,
         );
       }
-      await writer.write(buffer.subarray(0, bytesRead));
+      await abortable(writer.write(buffer.subarray(0, bytesRead)), this.#over);
       position += bytesRead;
     }
-    await writer.close();
+    await abortable(writer.close(), this.#over);
   }
 
   #refused(localPath: string, problem: string): Error {

@@ -98,12 +98,12 @@ async function stopOne(
  */
 async function repeatCreate(
   connection: Connection,
-  { requestId, spec }: Extract<Handover, { kind: "create" }>,
+  { requestId, templateId, spec }: Extract<Handover, { kind: "create" }>,
 ): Promise<string | undefined> {
   const creation = new Creation(
     connection,
     fromBinary(SandboxSpecSchema, Buffer.from(spec, "base64")),
-    { requestId, whenQuotaExceeded: "wait", startTimeoutSeconds: QUOTA_SECONDS },
+    { requestId, templateId, whenQuotaExceeded: "wait", startTimeoutSeconds: QUOTA_SECONDS },
   );
   try {
     return (await creation.answer).id;

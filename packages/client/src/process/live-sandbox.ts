@@ -6,7 +6,8 @@ export type Handover = { readonly service: ServiceAccess } & (
   | {
       readonly kind: "create";
       readonly requestId: string;
-      /** The wire's `SandboxSpec`, in base64. */
+      readonly templateId?: string;
+      /** The wire's `SandboxSpec`, or with a template what takes the place of parts of it, in base64. */
       readonly spec: string;
     }
 );

@@ -1,5 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import { CreateSandboxRequestSchema, type SandboxSpec } from "@tidybox/protocol";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  CreateSandboxFromTemplateRequestSchema,
+  CreateSandboxRequestSchema,
+  PartialSandboxSpecSchema,
+  type SandboxSpec,
+  SandboxSpecSchema,
+} from "@tidybox/protocol";
 import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { CleanupFailure } from "../errors/cleanup-error.ts";
@@ -13,6 +19,8 @@ export interface CreationOptions {
   readonly requestId: string;
   /** What to do when a quota is used up. */
   readonly whenQuotaExceeded: "wait" | "throw";
+  /** The template that it is made from; the spec then holds what takes the place of parts of it. */
+  readonly templateId?: string | undefined;
   /** How long to wait for quota. */
   readonly startTimeoutSeconds: number;
 }
@@ -60,7 +68,7 @@ export class Creation {
 
   /** Where the process ends meanwhile, whoever cleans up after it knows of the create by its key. */
   async #send(): Promise<SandboxHandle> {
-    const untrack = trackCreate(this, this.#connection, this.#spec, this.#options.requestId);
+    const untrack = trackCreate(this, this.#connection, this.#spec, this.#options);
     try {
       const record = await this.#call();
       const handle = new SandboxHandle(this.#connection, record.sandboxId, record);
@@ -74,14 +82,31 @@ export class Creation {
   }
 
   #call() {
-    const { requestId, whenQuotaExceeded, startTimeoutSeconds } = this.#options;
+    const { requestId, templateId, whenQuotaExceeded, startTimeoutSeconds } = this.#options;
     const request = create(CreateSandboxRequestSchema, {
       sandbox: { spec: this.#spec },
       requestId,
     });
+    const fromTemplate =
+      templateId === undefined
+        ? undefined
+        : create(CreateSandboxFromTemplateRequestSchema, {
+            templateId,
+            // A whole spec has the fields and numbers of a partial one.
+            overrides: fromBinary(
+              PartialSandboxSpecSchema,
+              toBinary(SandboxSpecSchema, this.#spec),
+            ),
+            requestId,
+          });
     return call(
       this.#connection,
-      { action: "create a sandbox" },
+      {
+        action:
+          templateId === undefined
+            ? "create a sandbox"
+            : `create a sandbox from template ${JSON.stringify(templateId)}`,
+      },
       {
         retry: "passing",
         retryQuota: whenQuotaExceeded === "wait",
@@ -91,7 +116,10 @@ export class Creation {
           return !this.#givenUp || this.#mayExist;
         },
       },
-      (client, options) => client.createSandbox(request, options),
+      (client, options) =>
+        fromTemplate === undefined
+          ? client.createSandbox(request, options)
+          : client.createSandboxFromTemplate(fromTemplate, options),
     );
   }
 

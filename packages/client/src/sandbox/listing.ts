@@ -13,6 +13,8 @@ export interface ListOptions {
   readonly status?: SandboxState | undefined;
   /** Ended sandboxes too. Default false. */
   readonly showTerminated?: boolean | undefined;
+  /** Only sandboxes with at least one of these registered volumes. Default: any. */
+  readonly volumeIds?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -51,14 +53,20 @@ export class Listing<T> implements AsyncIterable<T> {
   }
 
   #page(pageToken: string, signal: AbortSignal) {
-    const { tags = [], showTerminated = false } = this.#options;
+    const { tags = [], showTerminated = false, volumeIds = [] } = this.#options;
     return call(
       this.#connection,
       { action: "list sandboxes" },
       { retry: "passing", signal },
       (client, options) =>
         client.listSandboxes(
-          { pageToken, tags: [...tags], state: this.#state, showTerminated },
+          {
+            pageToken,
+            tags: [...tags],
+            state: this.#state,
+            showTerminated,
+            volumeIds: [...volumeIds],
+          },
           options,
         ),
     );

@@ -55,7 +55,10 @@ export function trackCreate(
   creation: CreateUnderWay,
   connection: Connection,
   spec: SandboxSpec,
-  requestId: string,
+  {
+    requestId,
+    templateId,
+  }: { readonly requestId: string; readonly templateId?: string | undefined },
 ): () => void {
   const key = keyOfCreate(requestId);
   processCleanup().add({
@@ -66,6 +69,7 @@ export function trackCreate(
       kind: "create",
       service: accessOf(connection),
       requestId,
+      ...(templateId !== undefined && { templateId }),
       spec: Buffer.from(toBinary(SandboxSpecSchema, spec)).toString("base64"),
     }),
     // With its answer there is a sandbox, which is stopped next.

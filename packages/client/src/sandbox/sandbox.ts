@@ -22,6 +22,8 @@ import type { LogOptions } from "../logs/options.ts";
 import { SandboxLogs } from "../logs/sandbox-logs.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
+import { checkText } from "../options/checks.ts";
+import { toTemplateOverrides } from "../options/template-overrides.ts";
 import type { Snapshot } from "../snapshots/snapshot.ts";
 import { type SnapshotOptions, takeSnapshot } from "../snapshots/take-snapshot.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
@@ -90,6 +92,21 @@ export class Sandbox implements AsyncDisposable {
     const spec = toSandboxSpec(options);
     const target = connection ?? sharedConnection();
     return new Sandbox(await startSandbox(target, spec, { signal, startTimeoutSeconds }));
+  }
+
+  /**
+   * A new sandbox from a template of the service, once it runs. What is given takes the place of the
+   * template's, whole: tags replace its tags, and options of the container (its image, command,
+   * environment, …) replace all of its containers, for which `containerImage` is needed.
+   *
+   * @throws NotFoundError when there is no such template; else like {@link Sandbox.run}
+   */
+  static async fromTemplate(templateId: string, overrides: RunOptions = {}): Promise<Sandbox> {
+    const { connection = sharedConnection(), signal, startTimeoutSeconds, ...options } = overrides;
+    checkText(templateId, "templateId");
+    const spec = toTemplateOverrides(options);
+    const start = { signal, startTimeoutSeconds, templateId };
+    return new Sandbox(await startSandbox(connection, spec, start));
   }
 
   /** @throws NotFoundError when the service does not know it (any more) */

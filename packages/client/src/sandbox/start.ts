@@ -20,6 +20,8 @@ export interface StartOptions {
   readonly startTimeoutSeconds?: number | undefined;
   /** Idempotency key. Default: a new one. */
   readonly requestId?: string | undefined;
+  /** Template to make it from; the spec then holds what takes the place of parts of it. */
+  readonly templateId?: string | undefined;
   /** Told the id as soon as it is known, long before the sandbox runs. */
   readonly onAccepted?: ((sandboxId: string) => void) | undefined;
   /**
@@ -56,6 +58,7 @@ export async function startSandbox(
   );
   const creation = new Creation(connection, spec, {
     requestId: options.requestId ?? randomUUID(),
+    templateId: options.templateId,
     whenQuotaExceeded: options.whenQuotaExceeded ?? "wait",
     startTimeoutSeconds,
   });
@@ -71,7 +74,7 @@ export async function startSandbox(
     if (record !== undefined && isReady(record)) return handle;
     if (record !== undefined && hasFailed(record)) throw failedError(record);
     // From now on, because nobody can read it when the sandbox has failed.
-    using log = mayPrint(spec) ? new EndOfLog(handle) : undefined;
+    using log = mayPrint(handle.record?.spec ?? spec) ? new EndOfLog(handle) : undefined;
     const settled = await pollUntil(
       handle,
       (seen) => isReady(seen) || hasFailed(seen),

@@ -1,14 +1,15 @@
-import { DEFAULT_STOP_GRACE_SECONDS } from "@tidybox/protocol";
+import { DEFAULT_STOP_GRACE_SECONDS, type SandboxSpec } from "@tidybox/protocol";
 import { Connection, type ConnectionOptions, isConnection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
 import { Deadline, abortable } from "../connection/waiting.ts";
 import { CleanupError, type CleanupFailure } from "../errors/cleanup-error.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
-import { checkSeconds } from "../options/checks.ts";
+import { checkSeconds, checkText } from "../options/checks.ts";
 import { mergeSandboxOptions } from "../options/merge.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
+import { toTemplateOverrides } from "../options/template-overrides.ts";
 import { asError, reportLeft } from "../sandbox/cleanup-report.ts";
 import type { Undoing } from "../sandbox/creation.ts";
 import { getSandbox } from "../sandbox/get.ts";
@@ -49,6 +50,12 @@ export interface CloseOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a start asks for. */
+interface PlannedStart {
+  readonly spec: SandboxSpec;
+  readonly templateId?: string;
+}
+
 const CLOSE_MARGIN_SECONDS = 60;
 
 /** Owns sandboxes, and stops them all when it closes. */
@@ -86,9 +93,38 @@ export class Session implements AsyncDisposable {
    * A new sandbox with the session's defaults and these options over them, stopped at the latest
    * when the session closes. Throws like {@link Sandbox.run}, and when the session is closed.
    */
-  async sandbox(overrides: Omit<RunOptions, "connection"> = {}): Promise<Sandbox> {
+  sandbox(overrides: Omit<RunOptions, "connection"> = {}): Promise<Sandbox> {
+    return this.#creation(
+      (options) => ({
+        spec: toSandboxSpec(mergeSandboxOptions(this.defaults, options)),
+      }),
+      overrides,
+    );
+  }
+
+  /**
+   * A new sandbox from a template, stopped at the latest when the session closes. Of the session's
+   * defaults only the tags are added to what is given: others would take the template's place.
+   * Throws like {@link Sandbox.fromTemplate}, and when the session is closed.
+   */
+  sandboxFromTemplate(
+    templateId: string,
+    overrides: Omit<RunOptions, "connection"> = {},
+  ): Promise<Sandbox> {
+    return this.#creation((options) => {
+      checkText(templateId, "templateId");
+      const { tags = [] } = this.defaults;
+      const merged = mergeSandboxOptions(tags.length === 0 ? {} : { tags }, options);
+      return { spec: toTemplateOverrides(merged), templateId };
+    }, overrides);
+  }
+
+  async #creation(
+    plan: (options: SandboxOptions) => PlannedStart,
+    overrides: Omit<RunOptions, "connection">,
+  ): Promise<Sandbox> {
     this.refuseWhenClosed();
-    const creation = this.#create(overrides);
+    const creation = this.#create(plan, overrides);
     this.#creating.add(creation);
     try {
       return await creation;
@@ -97,12 +133,16 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  async #create(overrides: Omit<RunOptions, "connection">): Promise<Sandbox> {
+  async #create(
+    plan: (options: SandboxOptions) => PlannedStart,
+    overrides: Omit<RunOptions, "connection">,
+  ): Promise<Sandbox> {
     const { signal, startTimeoutSeconds, ...options } = overrides;
-    const spec = toSandboxSpec(mergeSandboxOptions(this.defaults, options));
+    const { spec, templateId } = plan(options);
     const signals = [this.#giveUp.signal, signal].filter((each) => each !== undefined);
     const handle = await startSandbox(this.connection, spec, {
       startTimeoutSeconds,
+      templateId,
       signal: AbortSignal.any(signals),
       onUndoing: (undoing) => this.#follow(undoing),
     });

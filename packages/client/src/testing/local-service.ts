@@ -22,7 +22,13 @@ const scriptFor = (options: object): string => `
 
 /** In a process of its own, because the service gives root up for all of its process. */
 export async function startTestService(
-  options: { readonly engine?: "bubblewrap" | "process" } = {},
+  options: {
+    readonly engine?: "bubblewrap" | "process";
+    readonly templates?: Readonly<Record<string, object>>;
+    readonly volumes?: Readonly<Record<string, object>>;
+    readonly secretsFile?: string;
+    readonly faults?: object;
+  } = {},
 ): Promise<TestService> {
   // The service takes its sandboxes along when the tests are over.
   removeCleanupHandlers();

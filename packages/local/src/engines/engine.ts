@@ -34,6 +34,18 @@ export interface SandboxPlan {
   /** Volumes that begin with the content of a tar archive on the host. */
   readonly restores: readonly { readonly volume: string; readonly archive: string }[];
   readonly files: readonly PlannedFile[];
+  /** Enforced where the engine says that it enforces memory. */
+  readonly memoryLimitBytes?: number | undefined;
+  /** Only volumes and what the system has in memory can be written. */
+  readonly readOnlyRoot?: boolean;
+  /**
+   * Directories of the host that are volumes of that name, mounted live and shared with other
+   * sandboxes: nothing may be looked up or made in them from outside.
+   */
+  readonly volumeFolders?: ReadonlyMap<
+    string,
+    { readonly folder: string; readonly readOnly: boolean }
+  >;
 }
 
 export interface ExecCommand {
@@ -83,9 +95,18 @@ export interface EngineTerminal {
   kill(): void;
 }
 
+/** Why a sandbox has ended, or is about to, when nobody asked for it. */
+export interface Doom {
+  readonly reason: string;
+  /** Of its main process, when a limit ended it. */
+  readonly exitCode?: number;
+}
+
 export interface EngineSandbox {
   /** Resolves when no process of the sandbox is left; says why when nobody asked for it. */
-  readonly ended: Promise<{ readonly reason: string }>;
+  readonly ended: Promise<Doom>;
+  /** Set when the engine itself kills it, before any of its processes ends by that. */
+  readonly doom?: Doom | undefined;
   exec(command: ExecCommand): Promise<EngineProcess>;
   /** Why there are no terminals on this machine; undefined when there are. */
   readonly terminalsMissing: string | undefined;
@@ -127,11 +148,22 @@ export interface Engine {
   readonly hasVolumes: boolean;
   /** Whether a sandbox can have a network of its own with ports published. Default false. */
   readonly publishesPorts?: boolean;
+  /**
+   * What of a plan holds. A memory limit that does not is accepted, and people are told; a read-only
+   * root is refused.
+   */
+  readonly enforces?: readonly ("memory" | "read_only_root")[];
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */
   reserve?(plan: SandboxPlan): SandboxPlan;
   start(plan: SandboxPlan): Promise<EngineSandbox>;
+  /**
+   * Another container of a sandbox: with its network, host name and volumes, and a root and processes
+   * of its own. Only before anything runs in one of them, and stopped before the first is. Absent
+   * where a sandbox has one container.
+   */
+  startBeside?(plan: SandboxPlan, first: EngineSandbox): Promise<EngineSandbox>;
   /** Waits for the removal of what stopped sandboxes left; call after stopping them. */
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
+import { connectionValues } from "../faults/connection-cut.ts";
 import { bearerCheck, randomToken } from "./bearer-token.ts";
 
 /** Calls that are still running when the listener closes get this long to say how they ended. */
@@ -53,6 +54,7 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
   const shutdown = new AbortController();
   const handle = connectNodeAdapter({
     routes: options.routes,
+    contextValues: connectionValues,
     readMaxBytes: MAX_MESSAGE_BYTES,
     writeMaxBytes: MAX_MESSAGE_BYTES,
     // Nothing is gained by compressing for loopback; what a client compressed is still read.

@@ -61,6 +61,14 @@ export function sandboxNotFound(sandboxId: string): ConnectError {
   );
 }
 
+export function containerNotRunning(sandboxId: string, container: string): ConnectError {
+  return failure(
+    Code.FailedPrecondition,
+    ErrorReason.SANDBOX_NOT_RUNNING,
+    `container ${container} of sandbox ${sandboxId} is not running: it has ended`,
+  );
+}
+
 export function sandboxNotRunning(sandboxId: string, state: string): ConnectError {
   return failure(
     Code.FailedPrecondition,

@@ -2,9 +2,11 @@ import { State, StateSchema } from "@tidybox/protocol";
 
 /**
  * What a sandbox is in, with what is known then. Changes only go down this list, except that a
- * sandbox that was asked to stop while CREATING or RUNNING is TERMINATING first.
+ * sandbox that was asked to stop before it ended by itself is TERMINATING first.
  */
 export type Lifecycle =
+  /** It waits for its turn to start. */
+  | { readonly state: typeof State.PENDING }
   | { readonly state: typeof State.CREATING }
   | { readonly state: typeof State.RUNNING }
   | { readonly state: typeof State.TERMINATING; readonly reason: string }
@@ -25,6 +27,7 @@ export type Outcome = Extract<
 >;
 
 const MOVES: ReadonlyMap<State, readonly State[]> = new Map([
+  [State.PENDING, [State.CREATING, State.TERMINATING]],
   [State.CREATING, [State.RUNNING, State.TERMINATING, State.COMPLETED, State.FAILED]],
   [State.RUNNING, [State.TERMINATING, State.COMPLETED, State.FAILED]],
   [State.TERMINATING, [State.TERMINATED, State.FAILED]],

@@ -8,6 +8,7 @@ import {
 } from "@tidybox/protocol";
 import { invalidArgument } from "./failures.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
+import { attachedVolumeIds } from "./resources/registered-volumes.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 import type { SandboxRegistry } from "./sandbox-registry.ts";
 
@@ -59,8 +60,8 @@ function matches(record: SandboxRecord, request: ListSandboxesRequest): boolean 
     (record.isActive || request.showTerminated || isTerminal(request.state)) &&
     hasAllTags(record, request.tags) &&
     (request.runnerIds.length === 0 || request.runnerIds.includes(record.runnerId)) &&
-    // Registered volumes do not exist here, so no sandbox has one.
-    request.volumeIds.length === 0
+    (request.volumeIds.length === 0 ||
+      attachedVolumeIds(record.spec).some((id) => request.volumeIds.includes(id)))
   );
 }
 

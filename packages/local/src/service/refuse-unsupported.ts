@@ -6,10 +6,10 @@ import { unsupportedNetwork } from "./network/unsupported-network.ts";
  * it. A test must not pass here because something was quietly left out.
  */
 export function unsupported(spec: SandboxSpec): string | undefined {
-  const container = spec.containers[0];
+  const containers = [...spec.containers, ...spec.initContainers];
   const found: readonly (string | false | undefined)[] = [
-    spec.containers.length > 1 && "several containers",
-    spec.initContainers.length > 0 && "init containers",
+    spec.initContainers.some(({ command }) => command === "") &&
+      "init containers without a command (nothing is known of an image's entrypoint)",
     spec.mode === SandboxMode.CKS && "mode CKS and runner pins",
     spec.networkIds.length > 0 && "sandbox networks (network_ids)",
     spec.objectStorageAccess !== undefined && "object storage access",
@@ -17,14 +17,20 @@ export function unsupported(spec: SandboxSpec): string | undefined {
     spec.runtimeClass !== "" && "runtime classes",
     ...unsupportedNetwork(spec),
     ...spec.volumes.map(({ name, source }) => {
-      if (source.case === "volumeId") return `registered volumes (${name})`;
       if (source.case !== "scratch") return undefined;
       const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");
       return share && `volumes sized by a share of the memory (${name}); give a size such as 64Mi`;
     }),
-    ...(container === undefined ? [] : unsupportedInContainer(container, spec)),
+    ...spec.volumes.map(
+      ({ name }) =>
+        isInMemory(spec, name) &&
+        containers.filter(({ volumeMounts }) => volumeMounts.some(({ volume }) => volume === name))
+          .length > 1 &&
+        `volumes in memory that several containers mount (${name}); leave the medium out`,
+    ),
+    ...containers.flatMap((container) => unsupportedInContainer(container, spec)),
   ];
-  const missing = found.filter((what) => typeof what === "string");
+  const missing = [...new Set(found.filter((what) => typeof what === "string"))];
   if (missing.length === 0) return undefined;
   return `the local service does not have: ${missing.join("; ")}. Leave it out, or run this against the real service.`;
 }
@@ -34,26 +40,20 @@ function unsupportedInContainer(
   spec: SandboxSpec,
 ): readonly (string | false | undefined)[] {
   const security = container.securityContext;
-  const inMemory = (name: string): boolean =>
-    spec.volumes.some(
-      (volume) =>
-        volume.name === name &&
-        volume.source.case === "scratch" &&
-        volume.source.value.medium === StorageMedium.MEMORY,
-    );
-  const memoryMounts = container.volumeMounts.filter(({ volume }) => inMemory(volume));
+  const memoryMounts = container.volumeMounts.filter(({ volume }) => isInMemory(spec, volume));
   return [
     (container.resources?.gpu ??
       container.resourceRequirements?.requests?.gpu ??
       container.resourceRequirements?.limits?.gpu) !== undefined && "GPUs",
-    container.secretStores.length > 0 && "secret stores",
     container.imagePullCredentials !== undefined &&
       "private images (nothing is pulled; map the image to a directory)",
     (security?.runAsUser ?? 0) !== 0 && "users other than root (run_as_user)",
     (security?.runAsGroup ?? 0) !== 0 && "groups other than root (run_as_group)",
     security?.privileged === true && "privileged containers",
     security?.allowPrivilegeEscalation === true && "privilege escalation",
-    security?.readOnlyRootFilesystem === true && "read-only root file systems",
+    security?.readOnlyRootFilesystem === true &&
+      container.files.length > 0 &&
+      "files in a read-only root file system",
     (security?.capabilitiesAdd.length ?? 0) > 0 && "added capabilities",
     !["", "Unconfined"].includes(security?.seccompProfile ?? "") && "seccomp profiles",
     memoryMounts.some(({ subPath }) => subPath !== "") && "sub paths of volumes in memory",
@@ -61,4 +61,13 @@ function unsupportedInContainer(
     new Set(memoryMounts.map(({ volume }) => volume)).size !== memoryMounts.length &&
       "mounting one volume in memory twice",
   ];
+}
+
+function isInMemory({ volumes }: SandboxSpec, name: string): boolean {
+  return volumes.some(
+    (volume) =>
+      volume.name === name &&
+      volume.source.case === "scratch" &&
+      volume.source.value.medium === StorageMedium.MEMORY,
+  );
 }

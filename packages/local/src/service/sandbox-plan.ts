@@ -1,40 +1,65 @@
-import { type SandboxSpec, StorageMedium } from "@tidybox/protocol";
+import { type Container, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
+import { memoryLimitBytes } from "./containers/resources.ts";
+import { otherContainers, primaryContainer } from "./containers/primary-container.ts";
 import { planNetwork } from "./network/planned-network.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
 export const DEFAULT_WORKING_DIRECTORY = "/workspace";
 
-/** What an engine does for a spec that was found valid and supported. */
+/**
+ * What an engine does for a spec that was found valid and supported: for its primary container, to
+ * which the published ports belong, and all volumes that no other container has in memory.
+ */
 export function planSandbox(
   id: string,
   spec: SandboxSpec,
   restores: SandboxPlan["restores"] = [],
 ): SandboxPlan {
-  const container = spec.containers[0];
-  if (container === undefined) throw new Error("a valid spec has a container");
+  const elsewhere = [...otherContainers(spec), ...spec.initContainers].flatMap((container) =>
+    planContainer(id, spec, container, restores).restores.map(({ volume }) => volume),
+  );
+  return {
+    ...planContainer(id, spec, primaryContainer(spec), []),
+    ...planNetwork(spec),
+    restores: restores.filter(({ volume }) => !elsewhere.includes(volume)),
+  };
+}
+
+/** The same for one of its containers, in the network of the primary one. */
+export function planContainer(
+  id: string,
+  spec: SandboxSpec,
+  container: Container,
+  restores: SandboxPlan["restores"] = [],
+): SandboxPlan {
+  const inMemory = ({ volume }: { readonly volume: string }): boolean =>
+    volumeSizeBytes(spec, volume) !== undefined &&
+    container.volumeMounts.some((mount) => mount.volume === volume);
   return {
     id,
     image: container.image,
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
-    ...planNetwork(spec),
+    denyEgress: planNetwork(spec).denyEgress,
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({
         volume,
         path: mountPath,
         readOnly,
         subPath,
-        memorySizeBytes: memorySizeBytes(spec, volume),
+        memorySizeBytes: volumeSizeBytes(spec, volume),
       }),
     ),
-    restores,
+    restores: restores.filter(inMemory),
     files: container.files.map(({ path, content }) => ({ path, content })),
+    memoryLimitBytes: memoryLimitBytes(container),
+    readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
   };
 }
 
-function memorySizeBytes(spec: SandboxSpec, name: string): number | undefined {
+function volumeSizeBytes(spec: SandboxSpec, name: string): number | undefined {
   const source = spec.volumes.find((volume) => volume.name === name)?.source;
   if (source?.case !== "scratch" || source.value.medium !== StorageMedium.MEMORY) return undefined;
   return parseQuantity(source.value.size);

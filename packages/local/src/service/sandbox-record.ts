@@ -9,10 +9,14 @@ import {
 } from "@tidybox/protocol";
 import { within } from "../deadline.ts";
 import { deferred } from "../deferred.ts";
-import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
+import type { Doom, Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
+import type { ContainerGroup } from "./containers/container-group.ts";
+import { primaryContainer } from "./containers/primary-container.ts";
+import { effectiveResources } from "./containers/resources.ts";
 import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
+import { attachedVolumeIds } from "./resources/registered-volumes.ts";
 import type { Main } from "./main-process.ts";
 import { networkStatus } from "./network/network-status.ts";
 
@@ -25,9 +29,15 @@ export interface SandboxRecordOptions {
   readonly plan: SandboxPlan;
   /** Starts the main process; undefined: the sandbox only waits for commands. */
   readonly startMain: ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined;
+  /** Of a sandbox with several containers; starts it in place of the engine. */
+  readonly group?: ContainerGroup | undefined;
   /** Bounds its log. */
   readonly logMemory: LogMemory;
   readonly maxLifetimeSeconds: number;
+  /** Where its spec came from. */
+  readonly template?: { readonly id: string; readonly revision: number } | undefined;
+  /** What a rehearsal adds to the time that its end takes. */
+  readonly stopDelay?: (() => Promise<void> | undefined) | undefined;
   /** Of the spec on the wire; bounds what listings and the memory of ended sandboxes hold. */
   readonly sizeBytes: number;
 }
@@ -50,7 +60,7 @@ export class SandboxRecord {
   readonly #over = deferred<void>();
   #startTime: Timestamp | undefined;
   #endTime: Timestamp | undefined;
-  #lifecycle: Lifecycle = { state: State.CREATING };
+  #lifecycle: Lifecycle = { state: State.PENDING };
   #sandbox: EngineSandbox | undefined;
   #main: Main | undefined;
   readonly #log: LineLog;
@@ -96,12 +106,24 @@ export class SandboxRecord {
     return this.state === State.RUNNING ? this.#sandbox : undefined;
   }
 
-  /** What the main process prints; undefined when the sandbox has ended. */
-  get log(): LineLog | undefined {
-    return this.isActive ? this.#log : undefined;
+  /** Where commands for a container run; undefined unless that runs. Empty is the primary one. */
+  runningContainer(name: string): EngineSandbox | undefined {
+    const other = this.#options.group?.container(name);
+    return other === undefined || this.running === undefined ? this.running : other.running;
   }
 
-  /** Resolves when the sandbox is no longer CREATING. */
+  /** What a container's main process prints; undefined when the sandbox has ended. */
+  logOf(container: string): LineLog | undefined {
+    if (!this.isActive) return undefined;
+    return this.#options.group?.container(container)?.log ?? this.#log;
+  }
+
+  /** Whether it waits to start, or starts. */
+  get isStarting(): boolean {
+    return this.state === State.PENDING || this.state === State.CREATING;
+  }
+
+  /** Resolves when the sandbox is no longer PENDING or CREATING. */
   get settled(): Promise<void> {
     return this.#ready.promise;
   }
@@ -111,10 +133,11 @@ export class SandboxRecord {
     // It was asked to stop while it waited for its turn.
     if (!this.isActive) return;
     this.#started = true;
+    this.#move({ state: State.CREATING });
     try {
-      const sandbox = await engine.start(this.#options.plan);
+      const sandbox = await (this.#options.group ?? engine).start(this.#options.plan);
       this.#sandbox = sandbox;
-      void sandbox.ended.then(({ reason }) => this.#vanished(reason));
+      void sandbox.ended.then((doom) => this.#vanished(doom));
       const { startMain } = this.#options;
       if (this.state === State.CREATING && startMain !== undefined) {
         this.#main = await startMain(sandbox, this.#log);
@@ -130,6 +153,8 @@ export class SandboxRecord {
       }
     } catch (error) {
       const reason = `the sandbox could not start: ${error instanceof Error ? error.message : String(error)}`;
+      // What follows from the stop must not hide why it is stopped.
+      this.#outcome ??= { state: State.FAILED, reason };
       const stopped = await this.#sandbox?.stop().then(
         () => undefined,
         (failure: unknown) => String(failure),
@@ -172,7 +197,7 @@ export class SandboxRecord {
 
   /** While it is on its way from one state to the next, waits for that, at most so long. */
   async arrived(seconds: number): Promise<void> {
-    if (this.state === State.CREATING) await within(this.settled, seconds);
+    if (this.isStarting) await within(this.settled, seconds);
     else if (this.state === State.TERMINATING) await within(this.over, seconds);
   }
 
@@ -180,7 +205,6 @@ export class SandboxRecord {
   view(): Sandbox {
     const lifecycle = this.#lifecycle;
     const exitCode = "exitCode" in lifecycle ? lifecycle.exitCode : undefined;
-    const container = this.spec.containers[0];
     return create(SandboxSchema, {
       sandboxId: this.id,
       spec: this.spec,
@@ -191,17 +215,24 @@ export class SandboxRecord {
         ...(this.#startTime && { startTime: this.#startTime }),
         ...(this.#endTime && { endTime: this.#endTime }),
         ...(exitCode !== undefined && { exitCode }),
-        ...(container?.resources && { effectiveResources: container.resources }),
-        ...(container?.resourceRequirements && {
-          effectiveResourceRequirements: container.resourceRequirements,
-        }),
+        ...effectiveResources(this.spec),
         ...networkStatus(this.spec, lifecycle.state, this.#sandbox),
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
-          { name: container?.name ?? "", state: lifecycle.state, exitCode: exitCode ?? 0 },
+          {
+            name: primaryContainer(this.spec).name,
+            state: lifecycle.state,
+            exitCode: exitCode ?? 0,
+          },
+          ...(this.#options.group?.statuses(lifecycle.state) ?? []),
         ],
         runnerId: this.runnerId,
+        attachedVolumeIds: [...attachedVolumeIds(this.spec)],
       },
+      ...(this.#options.template && {
+        sourceTemplateId: this.#options.template.id,
+        sourceTemplateRevision: BigInt(this.#options.template.revision),
+      }),
     });
   }
 
@@ -224,8 +255,10 @@ export class SandboxRecord {
   }
 
   #stopSandbox(): void {
-    void this.#sandbox
-      ?.stop()
+    const { stopDelay } = this.#options;
+    const asked = this.state === State.TERMINATING;
+    void Promise.resolve(asked ? stopDelay?.() : undefined)
+      .then(() => this.#sandbox?.stop())
       .catch((error: unknown) =>
         this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` }),
       );
@@ -234,7 +267,7 @@ export class SandboxRecord {
   async #mainEnded(main: Main): Promise<void> {
     const end = await main.exited;
     // Killed with its sandbox: that, and not the main process, is what happened.
-    if (end.lost || this.#killed || !this.isActive) return;
+    if (end.lost || this.#killed || !this.isActive || this.#sandbox?.doom !== undefined) return;
     const { exitCode } = end;
     const failed = await main.startFailure(end);
     this.#outcome =
@@ -254,13 +287,13 @@ export class SandboxRecord {
   }
 
   /** No process is left. */
-  #vanished(reason: string): void {
+  #vanished(doom: Doom): void {
     const outcome = this.#outcome;
     if (this.state === State.TERMINATING) {
       const code = outcome?.exitCode === undefined ? {} : { exitCode: outcome.exitCode };
       this.#end({ state: State.TERMINATED, reason: this.#reason(), ...code });
     } else {
-      this.#end(outcome ?? { state: State.FAILED, reason });
+      this.#end(outcome ?? { state: State.FAILED, ...doom });
     }
   }
 
@@ -282,6 +315,7 @@ export class SandboxRecord {
     const close = (): void => this.#log.close();
     void Promise.resolve(this.#main?.drained).then(close, close);
     this.#log.release();
+    this.#options.group?.close();
     this.#over.resolve();
   }
 

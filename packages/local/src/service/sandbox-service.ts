@@ -8,7 +8,7 @@ import {
 } from "@tidybox/protocol";
 import { LocalServiceError } from "../error.ts";
 import { exec } from "./exec.ts";
-import { failure, notImplemented } from "./failures.ts";
+import { failure } from "./failures.ts";
 import { readFile, writeFile } from "./files.ts";
 import { listSandboxes } from "./list-sandboxes.ts";
 import { LogSessions } from "./logs/log-sessions.ts";
@@ -49,11 +49,7 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
     },
     readFile: (request, context) => translated(() => readFile(sandboxes, request, context)),
     writeFile: (request, context) => translated(() => writeFile(sandboxes, request, context)),
-    createSandboxFromTemplate: () => {
-      throw notImplemented(
-        "the local service has no templates yet: create the sandbox from its full spec",
-      );
-    },
+    createSandboxFromTemplate: (request) => sandboxes.createFromTemplate(request).view(),
     streamLogs: (request, context) => streamLogs(sandboxes, logSessions, request, context),
     ...snapshotCalls(sandboxes),
   };

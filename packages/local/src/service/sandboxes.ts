@@ -1,12 +1,17 @@
 import { rmSync } from "node:fs";
-import { toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
+  type Container,
+  type CreateSandboxFromTemplateRequest,
   type CreateSandboxRequest,
+  CreateSandboxRequestSchema,
   type DeleteSandboxRequest,
   ErrorReason,
   MAX_REQUEST_ID_BYTES,
   type PurgeSandboxesRequest,
+  type Sandbox,
+  SandboxSchema,
   type SandboxSpec,
   SandboxSpecSchema,
   State,
@@ -14,22 +19,29 @@ import {
 import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { withDeadline } from "../deadline.ts";
 import type { NoticeListener } from "../notice.ts";
+import type { StartMain } from "./containers/container.ts";
+import { groupOf, sideContainers } from "./containers/group-of.ts";
+import { primaryContainer } from "./containers/primary-container.ts";
+import { beyondCeiling } from "./containers/resources.ts";
 import { CreateReplays } from "./create-replays.ts";
 import {
   failure,
   invalidArgument,
   notImplemented,
+  containerNotRunning,
   sandboxNotFound,
   sandboxNotRunning,
 } from "./failures.ts";
 import { isKeepAlive, KeepAlive } from "./keep-alive.ts";
 import { stateName } from "./lifecycle.ts";
 import { BoundedLogMemory } from "./logs/bounded-log-memory.ts";
-import type { LineLog } from "./logs/line-log.ts";
 import { hasAllTags } from "./list-sandboxes.ts";
-import { type Main, MainProcess } from "./main-process.ts";
-import { planSandbox } from "./sandbox-plan.ts";
+import { MainProcess } from "./main-process.ts";
+import { planContainer, planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
+import type { RecordFolder } from "./resources/record-folder.ts";
+import type { Resources } from "./resources/resources.ts";
+import { asWhole, mergeTemplate } from "./resources/templates.ts";
 import { restoresOf } from "./snapshots/scratch-volumes.ts";
 import { snapshotsNotSupported } from "./snapshots/snapshot-calls.ts";
 import { SnapshotOnDelete } from "./snapshots/snapshot-on-delete.ts";
@@ -56,7 +68,7 @@ const LOOK_SECONDS = 0.05;
 
 const PURGE_SECONDS = 15;
 
-/** For calls that come while a sandbox is still CREATING. */
+/** For calls that come while a sandbox is still starting. */
 const START_WAIT_SECONDS = 60;
 
 const CAPACITY_RETRY_SECONDS = 0.2;
@@ -67,11 +79,21 @@ export interface SandboxesOptions {
   readonly maxSandboxes: number | undefined;
   /** Private, for snapshots; made when it is needed. */
   readonly snapshotFolder: string;
+  /** Set where they outlive the service. */
+  readonly snapshotRecords: RecordFolder | undefined;
+  readonly resources: Resources;
+  /** How long sandboxes take beyond what they take; undefined: no longer. */
+  readonly delay: (what: "start" | "stop") => Promise<void> | undefined;
   /** Images that have a root directory of their own. */
   readonly mappedImages: ReadonlySet<string>;
   /** Resolves when nothing can be started any more, with the reason. */
   readonly lost: Promise<Error>;
   readonly onNotice: NoticeListener;
+}
+
+interface TemplateOrigin {
+  readonly asked: Sandbox;
+  readonly template: { readonly id: string; readonly revision: number };
 }
 
 /** The sandboxes of a service: what creates, ends and finds them. */
@@ -88,19 +110,28 @@ export class Sandboxes {
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
-    this.snapshots = new Snapshots(options.snapshotFolder);
+    this.snapshots = new Snapshots(options.snapshotFolder, options.snapshotRecords);
     this.#snapshotOnDelete = new SnapshotOnDelete(this.snapshots);
     this.#notices = new SpecNotices(options);
     this.registry = new SandboxRegistry((id) => this.#replays.forget(id));
     void options.lost.then((error) => (this.#unavailable ??= error.message));
   }
 
+  /** Why nothing can be created any more; undefined while it can. */
+  get unavailable(): string | undefined {
+    return this.#unavailable;
+  }
+
   get hasVolumes(): boolean {
     return this.#options.engine.hasVolumes;
   }
 
+  get publishesPorts(): boolean {
+    return this.#options.engine.publishesPorts === true;
+  }
+
   /** Registers a sandbox and begins to start it. Synchronous, so that one token makes one sandbox. */
-  create(request: CreateSandboxRequest): SandboxRecord {
+  create(request: CreateSandboxRequest, origin?: TemplateOrigin): SandboxRecord {
     const { sandbox, requestId } = request;
     const spec = sandbox?.spec;
     if (sandbox === undefined || spec === undefined)
@@ -109,7 +140,8 @@ export class Sandboxes {
       const description = `must have at most ${MAX_REQUEST_ID_BYTES} bytes`;
       throw invalidArgument([{ field: "request_id", description }]);
     }
-    const first = requestId === "" ? undefined : this.#replays.find(requestId, sandbox);
+    const first =
+      requestId === "" ? undefined : this.#replays.find(requestId, origin?.asked ?? sandbox);
     if (first === "conflict") {
       const description =
         "was used for a sandbox with another spec; make a new one for each different create";
@@ -122,40 +154,97 @@ export class Sandboxes {
     if (violations.length > 0) throw invalidArgument(violations);
     const missing = unsupported(spec);
     if (missing !== undefined) throw notImplemented(missing);
+    const ceiling = beyondCeiling(spec);
+    if (ceiling !== undefined) throw ceiling;
+    const { resources } = this.#options;
+    resources.check(spec);
     const { id: freshId, sequence } = this.registry.next();
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
     this.#refuseServices(spec);
     this.#refuse(planSandbox(freshId, spec));
+    const sides = sideContainers(spec);
+    for (const each of sides) this.#refuse(planContainer(freshId, spec, each));
+    if (sides.length > 0 && this.#options.engine.startBeside === undefined) {
+      const message = `the engine "${this.#options.engine.name}" cannot have several or init containers: use the engine "bubblewrap"`;
+      throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
+    }
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
       archive: this.snapshots.lend(snapshotId),
     }));
-    const fresh = planSandbox(freshId, spec, restores);
+    const resolved = resources.secrets.resolve(spec);
+    const volumeFolders = resources.volumes.foldersOf(spec);
+    const fresh = { ...planSandbox(freshId, resolved, restores), volumeFolders };
     const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
-    this.#notices.of(plan, spec.containers[0]?.resourceRequirements !== undefined);
+    this.#notices.of(plan, spec);
+    for (const each of sides) this.#notices.of(planContainer(id, spec, each), spec);
     this.#notices.ofNetwork(spec);
-    const record = new SandboxRecord({
+    const startMain = this.#starterOfMain(primaryContainer(spec), plan);
+    const group =
+      sides.length === 0
+        ? undefined
+        : groupOf({
+            ...{ spec: resolved, id, restores, volumeFolders },
+            ...{ engine: this.#options.engine, logMemory: this.#logMemory },
+            starterOf: (container, containerPlan) => this.#starterOfMain(container, containerPlan),
+            isWanted: () => record.state === State.CREATING,
+          });
+    const record: SandboxRecord = new SandboxRecord({
       id,
       sequence,
       runnerId: this.#options.runnerId,
       spec,
       plan,
-      startMain: this.#starterOfMain(spec, plan),
+      startMain: group === undefined ? startMain : (whole, log) => group.startMain(whole, log),
+      group,
       logMemory: this.#logMemory,
       maxLifetimeSeconds: spec.maxLifetimeSeconds || DEFAULT_LIFETIME_SECONDS,
       sizeBytes: toBinary(SandboxSpecSchema, spec).length,
+      template: origin?.template,
+      stopDelay: () => this.#options.delay("stop"),
     });
     this.registry.add(record);
     void record.settled.then(() => {
       for (const { archive } of restores) rmSync(archive, { force: true });
     });
-    if (requestId !== "") this.#replays.remember(requestId, sandbox, id);
-    this.#starts.add(() => record.start(this.#options.engine));
+    if (requestId !== "") this.#replays.remember(requestId, origin?.asked ?? sandbox, id);
+    // Before its turn comes, so that a slow start of one keeps no other from starting.
+    const begin = (): void =>
+      this.#starts.add(() => {
+        const started = record.start(this.#options.engine);
+        return group === undefined ? started : Promise.race([started, group.made]);
+      });
+    const delay = this.#options.delay("start");
+    if (delay === undefined) begin();
+    else void delay.then(begin);
     return record;
+  }
+
+  /** The same, from a template and what takes the place of parts of it. */
+  createFromTemplate({
+    templateId,
+    overrides,
+    requestId,
+  }: CreateSandboxFromTemplateRequest): SandboxRecord {
+    // The request as such: a replay answers the same whatever became of the template since.
+    const asked = create(SandboxSchema, {
+      sourceTemplateId: templateId,
+      ...(overrides && { spec: asWhole(overrides) }),
+    });
+    const first = requestId === "" ? undefined : this.#replays.find(requestId, asked);
+    const replayed =
+      first === undefined || first === "conflict" ? undefined : this.registry.get(first.sandboxId);
+    if (replayed !== undefined) return replayed;
+    const template = this.#options.resources.templates.get(templateId);
+    const spec = mergeTemplate(template.spec, overrides);
+    return this.create(create(CreateSandboxRequestSchema, { sandbox: { spec }, requestId }), {
+      asked,
+      template,
+    });
   }
 
   get(sandboxId: string): SandboxRecord {
@@ -171,11 +260,11 @@ export class Sandboxes {
     return record;
   }
 
-  /** The running sandbox behind an id; waits for one that is still CREATING. */
+  /** The running sandbox behind an id; waits for one that is still starting. */
   async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
     const record = this.get(sandboxId);
     this.checkContainer(record, container);
-    if (record.state === State.CREATING) {
+    if (record.isStarting) {
       const canceled = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       });
@@ -183,16 +272,17 @@ export class Sandboxes {
         sandboxNotRunning(sandboxId, `still starting after ${START_WAIT_SECONDS} s`),
       );
     }
-    const sandbox = record.running;
-    if (sandbox === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
-    return sandbox;
+    const sandbox = record.runningContainer(container);
+    if (sandbox !== undefined) return sandbox;
+    if (record.running === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
+    throw containerNotRunning(sandboxId, container);
   }
 
   /** Empty is the primary container. */
   checkContainer({ id, spec }: SandboxRecord, container: string): void {
-    const known = spec.containers[0]?.name;
-    if (container === "" || container === known) return;
-    const description = `names no container of sandbox ${id}: ${JSON.stringify(container)}; it has ${known}`;
+    const known = [...spec.containers, ...spec.initContainers].map(({ name }) => name);
+    if (container === "" || known.includes(container)) return;
+    const description = `names no container of sandbox ${id}: ${JSON.stringify(container)}; it has ${known.join(", ")}`;
     throw invalidArgument([{ field: "container", description }]);
   }
 
@@ -255,11 +345,8 @@ export class Sandboxes {
     await Promise.all(active.map((record) => record.ended(timeoutSeconds)));
   }
 
-  #starterOfMain(
-    { containers: [container] }: SandboxSpec,
-    { image, environment }: SandboxPlan,
-  ): ((sandbox: EngineSandbox, log: LineLog) => Promise<Main>) | undefined {
-    if (container === undefined || container.command === "") return undefined;
+  #starterOfMain(container: Container, { image, environment }: SandboxPlan): StartMain {
+    if (container.command === "") return undefined;
     const argv = [container.command, ...container.args];
     // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
     const standsIn = isKeepAlive(argv, environment) && !this.#options.mappedImages.has(image);
@@ -270,7 +357,7 @@ export class Sandboxes {
 
   #refuseServices({ services }: SandboxSpec): void {
     const { engine } = this.#options;
-    if (services.length === 0 || engine.publishesPorts === true) return;
+    if (services.length === 0 || this.publishesPorts) return;
     const message =
       `the engine "${engine.name}" cannot give a sandbox a network of its own with services. ` +
       'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out.';
@@ -278,6 +365,10 @@ export class Sandboxes {
   }
 
   #refuse(plan: SandboxPlan): void {
+    const { engine } = this.#options;
+    if (plan.readOnlyRoot === true && engine.enforces?.includes("read_only_root") !== true) {
+      throw notImplemented(`the engine "${engine.name}" has no read-only root file systems`);
+    }
     const refusal = this.#options.engine.refusal(plan);
     if (refusal === undefined) return;
     if (refusal.kind === "not_implemented") throw notImplemented(refusal.message);

@@ -1,4 +1,4 @@
-import { DEFAULT_IMAGE, type SandboxSpec } from "@tidybox/protocol";
+import { type Container, DEFAULT_IMAGE, type SandboxSpec } from "@tidybox/protocol";
 import type { Engine, SandboxPlan } from "../engines/engine.ts";
 import type { NoticeListener } from "../notice.ts";
 
@@ -18,7 +18,7 @@ export class SpecNotices {
   }
 
   /** Tells of what this machine does otherwise, if nobody has been told yet. */
-  of({ image }: SandboxPlan, asksForResources: boolean): void {
+  of({ image, memoryLimitBytes }: SandboxPlan, spec: SandboxSpec): void {
     const { engine, mappedImages, onNotice } = this.#options;
     const once = (key: string, tell: () => void): void => this.#once(key, tell);
     if (image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
@@ -33,12 +33,16 @@ export class SpecNotices {
         }),
       );
     }
-    if (asksForResources) {
-      once("resources", () =>
+    const enforcesMemory = engine.enforces?.includes("memory") === true;
+    const notEnforced = [
+      ...(spec.containers.some(asksForCpu) ? ["cpu"] : []),
+      ...(memoryLimitBytes !== undefined && !enforcesMemory ? ["memory"] : []),
+    ].join(" and ");
+    if (notEnforced !== "") {
+      once(`resources ${notEnforced}`, () =>
         onNotice({
           code: "resources_not_enforced",
-          message:
-            "cpu and memory of sandboxes are accepted, but the local service does not enforce them.",
+          message: `${notEnforced} of sandboxes: accepted and reported, but not enforced by the engine "${engine.name}".`,
         }),
       );
     }
@@ -71,4 +75,9 @@ export class SpecNotices {
     if (!this.#told.has(key)) tell();
     this.#told.add(key);
   }
+}
+
+function asksForCpu({ resources, resourceRequirements }: Container): boolean {
+  const { requests, limits } = resourceRequirements ?? {};
+  return [resources, requests, limits].some((side) => (side?.cpu ?? "") !== "");
 }

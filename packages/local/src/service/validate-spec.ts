@@ -14,6 +14,7 @@ import {
   TAG_PATTERN,
   VOLUME_NAME_PATTERN,
 } from "@tidybox/protocol";
+import { resourceViolations } from "./containers/resources.ts";
 import type { Violation } from "./failures.ts";
 import { validateNetwork } from "./network/validate-network.ts";
 import { parseQuantity } from "./quantity.ts";
@@ -66,7 +67,7 @@ function checkContainers(spec: SandboxSpec, check: Check): void {
       `names no container: ${JSON.stringify(spec.primaryContainer)}`,
     );
   }
-  const secrets = spec.containers.flatMap(({ secretStores }) =>
+  const secrets = [...spec.containers, ...spec.initContainers].flatMap(({ secretStores }) =>
     secretStores.flatMap((store) => store.secrets),
   );
   check(
@@ -77,6 +78,11 @@ function checkContainers(spec: SandboxSpec, check: Check): void {
   for (const [index, container] of spec.containers.entries()) {
     checkContainer(container, spec, (valid, field, description) =>
       check(valid, `containers[${index}].${field}`, description),
+    );
+  }
+  for (const [index, container] of spec.initContainers.entries()) {
+    checkContainer(container, spec, (valid, field, description) =>
+      check(valid, `init_containers[${index}].${field}`, description),
     );
   }
 }
@@ -111,6 +117,8 @@ function checkContainer(container: Container, spec: SandboxSpec, check: Check): 
     "resources",
     "must not be set together with resource_requirements",
   );
+  for (const { field, description } of resourceViolations(container))
+    check(false, field, description);
   checkFiles(container, check);
   checkMounts(container, spec, check);
 }

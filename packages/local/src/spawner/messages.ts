@@ -53,6 +53,8 @@ export type HelperRequest =
   | {
       readonly type: "hold";
       readonly id: number;
+      /** A command that becomes the program after it. */
+      readonly leader: readonly string[];
       readonly file: string;
       /** For the program's `--args FD`, so that host paths are not in its command line. */
       readonly fileArgs: readonly string[];

@@ -236,6 +236,7 @@ export class Spawner {
 
   /** Starts a process that holds a sandbox, and resolves once it says that it is complete. */
   async hold(request: {
+    readonly leader?: readonly string[];
     readonly file: string;
     readonly fileArgs: readonly string[];
     readonly command: readonly string[];
@@ -261,7 +262,7 @@ export class Spawner {
     });
     try {
       const answer = await withDeadline(
-        Promise.race([this.#helper.ask({ ...request, type: "hold", id }), early]),
+        Promise.race([this.#helper.ask({ leader: [], ...request, type: "hold", id }), early]),
         HOLD_SECONDS,
         () => tooSlow("making a sandbox", HOLD_SECONDS),
       );

@@ -6,6 +6,7 @@ import {
   file_coreweave_sandbox_v1_sandbox as sandbox,
 } from "../gen/coreweave/sandbox/v1/sandbox_pb.ts";
 import { file_coreweave_sandbox_v1_settings as settings } from "../gen/coreweave/sandbox/v1/settings_pb.ts";
+import { UNDESCRIBED_RPCS } from "./undescribed-rpcs.ts";
 import * as reference from "./reference-tables.test-data.ts";
 
 /** Blocks of a table by the name in their first line; a name twice is a broken table. */
@@ -130,4 +131,19 @@ test("names the services and their RPCs as they are called on the wire", () => {
     "/coreweave.sandbox.v1.SettingsService/GetFileSystemSnapshotBucketConfig",
     "/coreweave.sandbox.v1.SettingsService/UpdateFileSystemSnapshotBucketConfig",
   ]);
+});
+
+test("knows every RPC of the other services, by its messages or at least by its name", () => {
+  const known = new Map<string, string[]>(
+    [...discovery.services, ...settings.services].map(({ name, methods }) => [
+      name,
+      methods.map((method) => method.name),
+    ]),
+  );
+  for (const [service, rpcs] of Object.entries(UNDESCRIBED_RPCS)) {
+    known.set(service, [...(known.get(service) ?? []), ...rpcs]);
+  }
+  const sorted = (services: Map<string, string[]>) =>
+    new Map([...services].map(([name, rpcs]) => [name, rpcs.toSorted()]));
+  expect(sorted(known)).toEqual(sorted(blocks(reference.otherRpcs)));
 });

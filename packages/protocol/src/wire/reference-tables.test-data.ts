@@ -490,6 +490,36 @@ FileSystemSnapshotBucketMode
   FILE_SYSTEM_SNAPSHOT_BUCKET_MODE_BRING_YOUR_OWN 2
 `;
 
+export const otherRpcs = `
+DiscoveryService
+  ListAvailableRunners
+  GetAvailableRunner
+SettingsService
+  GetObjectStorageWifConfig
+  UpdateObjectStorageWifConfig
+  DeleteObjectStorageWifConfig
+  GetFileSystemSnapshotBucketConfig
+  UpdateFileSystemSnapshotBucketConfig
+  CreateSecretStore
+  GetSecretStore
+  ListSecretStores
+  UpdateSecretStore
+  DeleteSecretStore
+SandboxTemplateService
+  CreateSandboxTemplate
+  GetSandboxTemplate
+  ListSandboxTemplates
+  UpdateSandboxTemplate
+  DeleteSandboxTemplate
+VolumeService
+  CreateVolume
+  GetVolume
+  ListVolumes
+  UpdateVolume
+  DeleteVolume
+  ValidateVolume
+`;
+
 export const reasons = `
 CWSANDBOX_SANDBOX_NOT_FOUND
 CWSANDBOX_SANDBOX_NOT_RUNNING

@@ -1,8 +1,14 @@
 import { startLocalService } from "@tidybox/local";
 import { Command, Option } from "commander";
+import {
+  faultOptions,
+  type FaultFlags,
+  resourceOptions,
+  type ResourceFlags,
+} from "./serve-options.ts";
 import { note, printLine } from "../output.ts";
 
-interface ServeOptions {
+interface ServeOptions extends FaultFlags, ResourceFlags {
   readonly host: string;
   readonly port: string;
   readonly engine: "auto" | "bubblewrap" | "process";
@@ -25,6 +31,21 @@ export function serveCommand(): Command {
       "what clients must send; better in TIDYBOX_SERVE_TOKEN, as argv can be seen by all (default: a random one)",
     )
     .option("--max-sandboxes <number>", "the quota: most sandboxes active at once")
+    .option("--data <folder>", "a private folder for what outlives the service: templates, volumes")
+    .option("--template <id=file...>", "a template: a JSON file with a sandbox spec")
+    .option(
+      "--volume <id...>",
+      "a registered volume: id=folder of this machine (id=folder:ro read-only), or id alone for one of the service's own",
+    )
+    .option("--secrets <file>", 'a private JSON file: {"store": {"secret": "value"}}')
+    .option(
+      "--latency <list>",
+      "such as create=2s,exec=50ms,get=10ms-200ms; start and stop are the sandbox's own",
+    )
+    .option("--fail <list>", "such as delete=0.1,create=3x:resource_exhausted,get=internal")
+    .option("--lose <list>", "the work is done and the connection cut, such as create=0.2")
+    .option("--create-rate <rate>", "most creates, such as 5/s; more are refused for the moment")
+    .option("--seed <number>", "repeats what --fail, --lose and --latency have drawn")
     .action(serve);
 }
 
@@ -39,6 +60,8 @@ async function serve(options: ServeOptions, command: Command): Promise<void> {
     ...(options.maxSandboxes === undefined
       ? {}
       : { maxSandboxes: wholeNumber(options.maxSandboxes, "--max-sandboxes", 1, command) }),
+    ...resourceOptions(options, command),
+    ...faultOptions(options, command),
     onNotice: ({ message }) => note(`tidybox: ${message}`),
   });
   const ended = endAsked();

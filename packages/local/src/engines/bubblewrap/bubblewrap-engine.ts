@@ -3,6 +3,7 @@ import type { Spawner } from "../../spawner/spawner.ts";
 import { DiscardedFolders } from "../discarded-folders.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
 import { Activity } from "./activity.ts";
+import { entryBeside, ownNamespaces } from "./shared-namespaces.ts";
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
 import { ContainedTar } from "./contained-tar.ts";
 import type { CurrentEtc } from "./current-etc.ts";
@@ -36,6 +37,7 @@ export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
   readonly hasVolumes = true;
   readonly publishesPorts = true;
+  readonly enforces = ["memory", "read_only_root"] as const;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
   /** One for each image root: their sandboxes have different mount points. */
@@ -77,10 +79,22 @@ export class BubblewrapEngine implements Engine {
     return this.#activity.during(this.#begin(plan));
   }
 
+  startBeside(plan: SandboxPlan, first: EngineSandbox): Promise<EngineSandbox> {
+    if (!(first instanceof BubblewrapSandbox)) throw new Error("a sandbox of another engine");
+    return this.#activity.during(this.#furnish(plan, () => this.#make(plan, first)));
+  }
+
   async #begin(plan: SandboxPlan): Promise<EngineSandbox> {
     const spare = await this.#spares.take(plan.id);
     spare?.adopt(plan);
-    const sandbox = spare ?? (await this.#make(plan));
+    return this.#furnish(plan, () => spare ?? this.#make(plan));
+  }
+
+  async #furnish(
+    plan: SandboxPlan,
+    make: () => BubblewrapSandbox | Promise<BubblewrapSandbox>,
+  ): Promise<EngineSandbox> {
+    const sandbox = await make();
     try {
       await sandbox.publish(plan.publish ?? []);
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
@@ -91,11 +105,11 @@ export class BubblewrapEngine implements Engine {
     return sandbox;
   }
 
-  async #make(plan: SandboxPlan): Promise<BubblewrapSandbox> {
+  async #make(plan: SandboxPlan, first?: BubblewrapSandbox): Promise<BubblewrapSandbox> {
     const root = this.#options.rootOf(plan.image);
     const folder = this.#poolOf(root).take();
     try {
-      return await this.#start(plan, root, folder);
+      return await this.#start(plan, root, folder, first);
     } catch (error) {
       this.#discarded.add(folder);
       throw error;
@@ -108,10 +122,16 @@ export class BubblewrapEngine implements Engine {
     await Promise.all([...pools, this.#discarded.close(), this.#options.etc.close()]);
   }
 
-  async #start(plan: SandboxPlan, root: ImageRoot, folder: string): Promise<BubblewrapSandbox> {
+  async #start(
+    plan: SandboxPlan,
+    root: ImageRoot,
+    folder: string,
+    first: BubblewrapSandbox | undefined,
+  ): Promise<BubblewrapSandbox> {
     const { spawner, programs } = this.#options;
     const hostname = plan.id.slice(0, 60);
-    const volumes = new SandboxVolumes(plan, folder, new ContainedTar(programs.bwrap));
+    const volumesOf = first?.shared.folder ?? folder;
+    const volumes = new SandboxVolumes(plan, volumesOf, new ContainedTar(programs.bwrap));
     await volumes.restoreOnDisk();
     const { root: ownRoot, inRoot } = await furnishSandboxFolder(
       folder,
@@ -119,34 +139,28 @@ export class BubblewrapEngine implements Engine {
       hostname,
       root.etc,
       root.tools,
+      volumesOf,
     );
     const held = await spawner.hold({
+      leader: first === undefined ? [] : entryBeside(programs.nsenter, first.shared.innerPid, plan),
       file: programs.bwrap,
       fileArgs: [
-        ...["--unshare-user", "--uid", "0", "--gid", "0"],
-        ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"],
-        ...(plan.denyEgress ? ["--unshare-net"] : []),
-        ...[
-          "--hostname",
-          hostname,
-          "--die-with-parent",
-          "--new-session",
-          "--cap-drop",
-          "ALL",
-          "--clearenv",
-        ],
+        ...(first === undefined ? ownNamespaces(plan, hostname) : []),
+        ...["--unshare-pid", "--unshare-cgroup"],
+        ...["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
         ...ownRoot,
         ...["--proc", "/proc", "--dev", "/dev"],
         ...FIRST_PROCESS_ARGUMENTS,
         ...root.args,
         ...inRoot,
+        ...(plan.readOnlyRoot === true ? ["--remount-ro", "/"] : []),
         ...["--chdir", plan.workingDirectory],
       ],
       command: firstProcess(root),
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     const sandbox = new BubblewrapSandbox({
-      ...{ plan, root, held, spawner, volumes },
+      ...{ plan, root, held, folder, spawner, volumes },
       nsenter: programs.nsenter,
       shells: this.#shells,
       activity: this.#activity,

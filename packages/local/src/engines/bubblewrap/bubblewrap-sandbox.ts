@@ -1,7 +1,9 @@
 import { withDeadline } from "../../deadline.ts";
 import type { HeldProcess, SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
+import { KILLED_EXIT_CODE } from "../../spawner/process-end.ts";
 import type {
   ArchiveTarget,
+  Doom,
   EngineProcess,
   EngineSandbox,
   EngineTerminal,
@@ -14,6 +16,8 @@ import { commandLaunched, terminateCommand } from "./entered-command.ts";
 import { entryOf, environmentOf } from "./entry.ts";
 import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
 import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
+import { MemoryWatch } from "./memory-watch.ts";
+import { limitProcessesScript } from "./process-limit.ts";
 import { PublishedPorts } from "./published-ports.ts";
 import { openSandboxTerminal } from "./sandbox-terminal.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
@@ -28,6 +32,8 @@ export interface BubblewrapSandboxOptions {
   readonly plan: SandboxPlan;
   readonly root: ImageRoot;
   readonly held: HeldProcess;
+  /** Its folder on the host. */
+  readonly folder: string;
   readonly spawner: Spawner;
   readonly nsenter: string;
   /** Undefined where the host has no shell that could wait for commands. */
@@ -43,7 +49,7 @@ interface Entered {
 }
 
 export class BubblewrapSandbox implements EngineSandbox {
-  readonly ended: Promise<{ readonly reason: string }>;
+  readonly ended: Promise<Doom>;
   readonly #options: BubblewrapSandboxOptions;
   readonly #files: SandboxFiles;
   readonly #entered = new Set<Entered>();
@@ -52,6 +58,8 @@ export class BubblewrapSandbox implements EngineSandbox {
   #published: PublishedPorts | undefined;
   #over = false;
   #stopping = false;
+  #doom: Doom | undefined;
+  #memory: MemoryWatch | undefined;
 
   constructor(options: BubblewrapSandboxOptions) {
     this.#options = options;
@@ -59,13 +67,15 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.ended = options.held.ended.then(async (end) => {
       this.#over = true;
       this.#shell?.close();
+      this.#memory?.close();
       await this.#published?.close();
       if (this.#stopping) await this.#allLeft();
       const reason = end.lost
         ? "the service's helper process died, and with it the sandbox"
         : `the sandbox's first process ended unexpectedly (code ${end.exitCode})`;
-      return { reason };
+      return this.#doom ?? { reason };
     });
+    this.#watchMemory();
     const { shells } = options;
     this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
     this.#shell?.prepare();
@@ -77,6 +87,16 @@ export class BubblewrapSandbox implements EngineSandbox {
   /** For a sandbox that was made ahead: what it is to be, before anything runs in it. */
   adopt(plan: SandboxPlan): void {
     this.#plan = plan;
+    this.#watchMemory();
+  }
+
+  get doom(): Doom | undefined {
+    return this.#doom;
+  }
+
+  /** What a container beside it shares with it. */
+  get shared(): { readonly innerPid: number; readonly folder: string } {
+    return { innerPid: this.#options.held.innerPid, folder: this.#options.folder };
   }
 
   /** Leads ports of the host to ports of its own network. Once, before anybody uses it. */
@@ -175,9 +195,27 @@ export class BubblewrapSandbox implements EngineSandbox {
     );
   }
 
+  #watchMemory(): void {
+    const { memoryLimitBytes } = this.#plan;
+    if (memoryLimitBytes === undefined) return;
+    const root = `/proc/${this.#options.held.innerPid}/root`;
+    this.#memory = new MemoryWatch(root, memoryLimitBytes, (usedBytes) => {
+      this.#doom = {
+        reason: `it was killed: it used ${usedBytes} bytes of memory, and its memory limit is ${memoryLimitBytes}`,
+        exitCode: KILLED_EXIT_CODE,
+      };
+      if (!this.#over) this.#options.held.kill();
+    });
+  }
+
   #waiting(): BecomingCommand {
     return {
-      argv: [...this.#options.root.hostProgram("dash"), "-c", WAIT_SCRIPT, SHELL_NAME],
+      argv: [
+        ...this.#options.root.hostProgram("dash"),
+        "-c",
+        limitProcessesScript() + WAIT_SCRIPT,
+        SHELL_NAME,
+      ],
       environment: { PATH: SYSTEM_PATH },
       wantsInput: true,
     };

@@ -10,7 +10,7 @@ const LAUNCH_LOOKS = 60;
 const LAUNCH_LOOK_MILLISECONDS = 1;
 
 /** What the command's process is before it is the command. */
-const ON_THE_WAY = /^(nsenter|setpriv|env|dash|ld-(linux|musl).*)$/;
+const ON_THE_WAY = /^(nsenter|prlimit|setpriv|env|dash|ld-(linux|musl).*)$/;
 
 /**
  * SIGTERM to the command, which is the only child of its nsenter: nsenter does not forward

@@ -1,11 +1,12 @@
 import type { SandboxPlan } from "../engine.ts";
 import type { ImageRoot } from "./image-root.ts";
+import { limitedProcesses } from "./process-limit.ts";
 
 /**
  * Variables that the loader and the C library of nsenter and setpriv would obey on their way in,
  * where nsenter still sees the host's files. They are set inside instead, for the command only.
  */
-const OBEYED_BY_LIBRARIES =
+export const OBEYED_BY_LIBRARIES =
   /^(LANGUAGE|LD_.*|GCONV_PATH|GETCONF_DIR|GLIBC_TUNABLES|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_.*|MUSL_LOCPATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS|TZDIR)$/;
 
 /** What leads into a sandbox; the command's words go behind `args`. */
@@ -46,6 +47,7 @@ export function entryOf(
       ...["--preserve-credentials", "-t", String(innerPid), "-U", "-m", "-u", "-i"],
       ...(plan.denyEgress ? ["-n"] : []),
       ...["-p", "-C", "-w", "--"],
+      ...limitedProcesses(root),
       // nsenter alone has every capability of the sandbox's user namespace: it could remount a
       // read-only bind and write to the host's files.
       ...root.hostProgram("setpriv"),

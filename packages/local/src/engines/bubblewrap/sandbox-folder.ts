@@ -10,6 +10,8 @@ interface Bind {
   readonly inside: string;
   readonly host: string;
   readonly readOnly: boolean;
+  /** Shared with other sandboxes, which may be changing it right now. */
+  readonly live?: boolean;
 }
 
 /** Below these nothing can be made: they are the image's, read-only. */
@@ -43,7 +45,8 @@ export interface FolderArguments {
 
 /**
  * Completes a sandbox's fresh folder (of a FolderPool) and returns the arguments that show it
- * inside. No sandbox process has seen it yet, so nothing in it can be a trap.
+ * inside. No sandbox process has seen it yet, so nothing in it can be a trap. `volumesOf` is the
+ * folder of the sandbox whose volumes these are, where nothing has run yet either.
  */
 export async function furnishSandboxFolder(
   folder: string,
@@ -51,6 +54,7 @@ export async function furnishSandboxFolder(
   hostname: string,
   etc: EtcTemplate,
   tools: readonly ToolBind[],
+  volumesOf = folder,
 ): Promise<FolderArguments> {
   const root: Bind = { inside: "/", host: join(folder, ROOT_FOLDER), readOnly: false };
   const binds = [root];
@@ -58,12 +62,20 @@ export async function furnishSandboxFolder(
   for (const mount of volumes) {
     makePlace(binds, mount.path);
     if (mount.memorySizeBytes !== undefined) continue;
-    const volume = volumeFolder(folder, mount.volume);
+    const live = plan.volumeFolders?.get(mount.volume);
+    if (live !== undefined) {
+      const readOnly = mount.readOnly || live.readOnly;
+      binds.push({ inside: mount.path, host: live.folder, readOnly, live: true });
+      continue;
+    }
+    const volume = volumeFolder(volumesOf, mount.volume);
     mkdirSync(volume, { recursive: true, mode: 0o755 });
     const host = makeBelow(volume, mount.subPath);
     binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
   }
-  if (plan.workingDirectory !== "/workspace") makePlace(binds, plan.workingDirectory);
+  // In a live volume it must be there: bwrap looks for it from inside.
+  if (plan.workingDirectory !== "/workspace" && !bindOf(binds, plan.workingDirectory)?.live)
+    makePlace(binds, plan.workingDirectory);
   // Under a volume the place that the pool made is covered.
   if (volumes.length > 0) for (const { tool } of tools) makePlace(binds, tool.inside);
   return {
@@ -127,6 +139,10 @@ function bindOf(binds: readonly Bind[], path: string): Bind | undefined {
 /** Makes the mount point ourselves: bwrap must never create anything below a bind. */
 function makePlace(binds: readonly Bind[], path: string): void {
   const bind = bindOf(binds, path);
+  if (bind?.live === true && bind.inside !== path)
+    throw new Error(
+      `${path} would lie within a registered volume (${bind.inside}): mount it elsewhere`,
+    );
   if (bind !== undefined) makeBelow(bind.host, path.slice(bind.inside.length));
 }
 

@@ -145,8 +145,9 @@ export class SpareSandboxes {
 }
 
 /** Nothing of it has to be there before the sandbox starts. */
-function isPlain({ mounts, workingDirectory, files }: SandboxPlan): boolean {
+function isPlain({ mounts, workingDirectory, files, readOnlyRoot }: SandboxPlan): boolean {
   return (
+    readOnlyRoot !== true &&
     mounts.length === 0 &&
     workingDirectory === "/workspace" &&
     !files.some(({ path }) => isAtOrBelow(path, "/etc"))

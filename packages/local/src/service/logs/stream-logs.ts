@@ -55,7 +55,7 @@ function begin(
 ): LogSession {
   const record = sandboxes.get(sandboxId);
   sandboxes.checkContainer(record, container);
-  const log = record.state === State.TERMINATING ? undefined : record.log;
+  const log = record.state === State.TERMINATING ? undefined : record.logOf(container);
   if (log === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
   const window = { tailLines, sinceTime: sinceTime === undefined ? 0 : timestampMs(sinceTime) };
   return sessions.open({

@@ -121,6 +121,26 @@ describe("services of a sandbox", () => {
     expect(await ask(urlOf(two, 9090), "hello ")).toBe("hello two:9090");
   });
 
+  test("lead into whichever container listens, by one relay", async () => {
+    const container = (name: string, ports: readonly number[]) => ({
+      ...{ name, image: "python:3.11", command: "node" },
+      args: ["-e", ECHO, name, ...ports.map(String)],
+    });
+    const before = relays(service).length;
+    const sandbox = await start({
+      containers: [container("web", [8080]), container("side", [9090])],
+      primaryContainer: "web",
+      initContainers: [{ name: "init", image: "python:3.11", command: "true" }],
+      services: [
+        { port: 8080, ...PUBLIC },
+        { port: 9090, ...PUBLIC },
+      ],
+    });
+    expect(await ask(urlOf(sandbox, 8080), "hello ")).toBe("hello web:8080");
+    expect(await ask(urlOf(sandbox, 9090), "hello ")).toBe("hello side:9090");
+    expect(relays(service)).toHaveLength(before + 1);
+  });
+
   test("pass halves that end by themselves, from either side", async () => {
     const script = `require("node:net").createServer({ allowHalfOpen: true }, (socket) => {
       socket.end("all I say");

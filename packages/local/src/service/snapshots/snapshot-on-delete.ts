@@ -52,7 +52,7 @@ export class SnapshotOnDelete {
     const { snapshotVolumes, requestId } = request;
     if (!hasVolumes) throw snapshotsNotSupported();
     checkScratchVolumes(record.spec, snapshotVolumes, "snapshot_volumes");
-    if (record.state !== State.RUNNING && record.state !== State.CREATING)
+    if (record.state !== State.RUNNING && !record.isStarting)
       throw sandboxNotRunning(record.id, stateName(record.state));
     const origin = { sandboxId: record.id, requestId, trigger: SnapshotTrigger.ON_DELETE };
     const begun = this.#snapshots.begin(snapshotVolumes.map((volume) => ({ ...origin, volume })));

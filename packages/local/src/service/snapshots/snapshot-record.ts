@@ -20,17 +20,45 @@ export class SnapshotRecord {
   /** Counts snapshots of this service, from 1. */
   readonly sequence: number;
   readonly origin: SnapshotOrigin;
-  readonly #createTime: Timestamp = timestampNow();
-  #updateTime = this.#createTime;
+  readonly #createTime: Timestamp;
+  #updateTime: Timestamp;
   #completeTime: Timestamp | undefined;
   #state: SnapshotState = SnapshotState.CREATING;
   #reason = "";
   #sizeBytes = 0;
 
-  constructor(id: string, sequence: number, origin: SnapshotOrigin) {
+  constructor(
+    id: string,
+    sequence: number,
+    origin: SnapshotOrigin,
+    createTime: Timestamp = timestampNow(),
+  ) {
     this.id = id;
     this.sequence = sequence;
     this.origin = origin;
+    this.#createTime = createTime;
+    this.#updateTime = createTime;
+  }
+
+  /** One that an earlier service has taken, as that one showed it. Throws unless it was READY. */
+  static restored(sequence: number, view: FileSystemSnapshot): SnapshotRecord {
+    if (view.state !== SnapshotState.READY) throw new Error("it was not READY");
+    const record = new SnapshotRecord(
+      view.fileSystemSnapshotId,
+      sequence,
+      {
+        sandboxId: view.sourceSandboxId,
+        volume: view.sourceVolumeName,
+        requestId: view.requestId,
+        trigger: view.trigger,
+      },
+      view.createTime,
+    );
+    record.#state = view.state;
+    record.#sizeBytes = Number(view.sizeBytes);
+    record.#completeTime = view.completeTime;
+    record.#updateTime = view.updatedAt ?? record.#createTime;
+    return record;
   }
 
   get state(): SnapshotState {

@@ -6,6 +6,8 @@ import { ErrorReason, SnapshotState } from "@tidybox/protocol";
 import type { EngineSandbox } from "../../engines/engine.ts";
 import { VolumeArchiveError } from "../../engines/volume-archive-error.ts";
 import { failure } from "../failures.ts";
+import type { RecordFolder } from "../resources/record-folder.ts";
+import { readSnapshot, removeUnknownArchives, snapshotRecordOf } from "./kept-snapshots.ts";
 import { SnapshotRecord, type SnapshotOrigin } from "./snapshot-record.ts";
 
 const GIBIBYTE = 1024 ** 3;
@@ -24,9 +26,10 @@ const RETRY_SECONDS = 1;
 /** Of one archive; the reference lets a stop with snapshots take as long. */
 const ARCHIVE_SECONDS = 300;
 
-/** The snapshots of a service: archives in a private folder, which goes with the service. */
+/** The snapshots of a service: archives in a private folder, which goes with the service unless it keeps records. */
 export class Snapshots {
   readonly #folder: string;
+  readonly #kept: RecordFolder | undefined;
   readonly #records = new Map<string, SnapshotRecord>();
   readonly #closing = new AbortController();
   readonly #waiting: (() => void)[] = [];
@@ -36,9 +39,18 @@ export class Snapshots {
   #reservedBytes = 0;
   #lastSequence = 0;
 
-  /** The folder is made with the first snapshot. */
-  constructor(folder: string) {
+  /**
+   * The folder is made with the first snapshot. Given `records`, what an earlier service has taken
+   * there is found again, and what it has not finished is removed.
+   */
+  constructor(folder: string, records?: RecordFolder) {
     this.#folder = folder;
+    this.#kept = records;
+    for (const record of records?.load((id, value) => readSnapshot(folder, id, value)) ?? []) {
+      this.#records.set(record.id, record);
+      this.#lastSequence = Math.max(this.#lastSequence, record.sequence);
+    }
+    if (records !== undefined) removeUnknownArchives(folder, new Set(this.#records.keys()));
   }
 
   /** New ones, all or none, CREATING. Whoever begins them takes them. */
@@ -74,6 +86,7 @@ export class Snapshots {
       this.#reservedBytes += maxBytes;
       try {
         record.ready(await this.#archive(record, sandbox, { file, maxBytes }));
+        this.#kept?.write(record.id, snapshotRecordOf(record));
       } finally {
         this.#reservedBytes -= maxBytes;
       }
@@ -112,6 +125,7 @@ export class Snapshots {
     if (record.state === SnapshotState.CREATING) throw notReady(record);
     record.deleting();
     this.#records.delete(id);
+    this.#kept?.remove(id);
     rmSync(this.#file(record), { force: true });
     return record;
   }

@@ -1,0 +1,56 @@
+import { Connection, Sandbox } from "@tidybox/client";
+import type { ResolvedConfig } from "@tidybox/fixtures";
+import type { DoctorReport, Finding } from "./report.ts";
+import { trySandbox } from "./try-sandbox.ts";
+
+const LIST_SECONDS = 20;
+
+/** Asks the service for a listing; makes a sandbox only when told to, as that costs money. */
+export async function examineRemote(
+  { backend, backendReason, sandbox: options }: ResolvedConfig,
+  image: string,
+  run: boolean,
+): Promise<DoctorReport> {
+  const report = { backend, backendReason, engine: undefined } as const;
+  const connection = new Connection();
+  try {
+    const listed = await list(connection);
+    if (listed.state === "missing" || !run) {
+      const findings = listed.state === "missing" ? [listed] : [listed, offer(image)];
+      return { ...report, usable: listed.state !== "missing", findings, inside: undefined };
+    }
+    const trial = await trySandbox(connection, options, image);
+    const usable = trial.findings.every(({ state }) => state !== "missing");
+    return { ...report, usable, findings: [listed, ...trial.findings], inside: trial.inside };
+  } finally {
+    connection.close();
+  }
+}
+
+async function list(connection: Connection): Promise<Finding> {
+  const name = "service";
+  try {
+    const signal = AbortSignal.timeout(LIST_SECONDS * 1000);
+    let active = false;
+    for await (const _ of Sandbox.list({ connection, signal })) {
+      active = true;
+      break;
+    }
+    const some = active ? "there are active sandboxes" : "there is no active sandbox";
+    return { name, state: "ok", detail: `${connection.baseUrl} takes the key; ${some}` };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message.replaceAll("\n", " ") : String(error);
+    return { name, state: "missing", detail };
+  }
+}
+
+function offer(image: string): Finding {
+  return {
+    name: "sandbox",
+    state: "ok",
+    detail:
+      `none was made: one of ${image} would be billed for some seconds (at most 120, its lifetime), ` +
+      "and counts against the quota meanwhile",
+    remedy: "tidybox doctor --run makes it, runs commands in it and stops it.",
+  };
+}

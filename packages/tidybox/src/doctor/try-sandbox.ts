@@ -1,0 +1,60 @@
+import type { Connection, SandboxOptions } from "@tidybox/client";
+import { Sandbox } from "@tidybox/client";
+import type { DoctorReport, Finding } from "./report.ts";
+import { toolsInside } from "./tools-inside.ts";
+
+const LIFETIME_SECONDS = 120;
+const START_SECONDS = 60;
+const COMMAND_SECONDS = 30;
+
+export interface Trial {
+  readonly findings: readonly Finding[];
+  readonly inside: DoctorReport["inside"];
+}
+
+/** Makes one sandbox, runs commands in it and stops it. Never throws: what fails is a finding. */
+export async function trySandbox(
+  connection: Connection,
+  options: SandboxOptions,
+  image: string,
+): Promise<Trial> {
+  const findings: Finding[] = [];
+  let inside: Trial["inside"];
+  try {
+    await using sandbox = await Sandbox.run({
+      ...options,
+      containerImage: image,
+      connection,
+      maxLifetimeSeconds: LIFETIME_SECONDS,
+      startTimeoutSeconds: START_SECONDS,
+    });
+    inside = { image, tools: await toolsInside(sandbox) };
+    findings.push(await terminal(sandbox));
+    await sandbox.stop();
+    findings.unshift({
+      name: "sandbox",
+      state: "ok",
+      detail: `${sandbox.id} was made, ran commands and was stopped`,
+    });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message.replaceAll("\n", " ") : String(error);
+    findings.unshift({ name: "sandbox", state: "missing", detail });
+  }
+  return { findings, inside };
+}
+
+async function terminal(sandbox: Sandbox): Promise<Finding> {
+  const name = "terminals";
+  try {
+    await using command = await sandbox.spawn(["sh", "-c", "test -t 1"], {
+      tty: true,
+      timeoutSeconds: COMMAND_SECONDS,
+    });
+    const exitCode = await command.exitCode;
+    if (exitCode === 0) return { name, state: "ok", detail: "a command ran in one" };
+    return { name, state: "weaker", detail: `a command in one ended with ${exitCode}` };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message.replaceAll("\n", " ") : String(error);
+    return { name, state: "weaker", detail, remedy: "Install @lydell/node-pty for this platform." };
+  }
+}
