@@ -114,7 +114,7 @@ function looksLikeOurs(argv: readonly string[]): boolean {
   return (
     argv.some((argument) => argument.startsWith(`${workspaceRoot}/`)) ||
     /(^|[\s/])tidybox(\s|-|\/|$)/.test(line) ||
-    /\b(spawn-helper|coordinator-main)\.c?js\b/.test(line)
+    /\b(spawn-helper|relay-main|coordinator-main)\.c?js\b/.test(line)
   );
 }
 

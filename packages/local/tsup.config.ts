@@ -11,7 +11,7 @@ export default defineConfig([
     ...options,
     entry: ["src/index.ts", "src/spawn-helper.ts", "src/probe-main.ts"],
     dts: true,
-    clean: ["dist/*", "!dist/terminal-main.js", "!dist/dockerode.js"],
+    clean: ["dist/*", "!dist/terminal-main.js", "!dist/relay-main.js", "!dist/dockerode.js"],
     splitting: true,
   },
   // In one piece, and only loaded by who wants Docker. Of what it asks for, nothing is used that
@@ -34,6 +34,6 @@ export default defineConfig([
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },
   },
-  // In one piece: it is copied where the account of the service could not read it.
-  { ...options, entry: ["src/terminal-main.ts"], splitting: false },
+  // In one piece: they are copied where the account of the service could not read them.
+  { ...options, entry: ["src/terminal-main.ts", "src/relay-main.ts"], splitting: false },
 ]);

@@ -12,6 +12,7 @@ export type { ListOptions } from "./sandbox/listing.ts";
 export type { SandboxState } from "./sandbox/state.ts";
 export type { SandboxStatus } from "./sandbox/status.ts";
 export type { ServiceStatus } from "./sandbox/status.ts";
+export type { UrlOptions } from "./sandbox/service-url.ts";
 export type { StopOptions } from "./sandbox/stop.ts";
 export type { StopResult } from "./sandbox/stop.ts";
 export { withSandbox } from "./sandbox/with-sandbox.ts";

@@ -9,6 +9,10 @@ export type LocalNoticeCode =
   | "root_kept"
   /** What a sandbox asks for of cpu (or memory) is reported, but the engine does not enforce it. */
   | "resources_not_enforced"
+  /** A sandbox with services has no egress here, although nobody denied it. */
+  | "services_without_egress"
+  /** An HTTPS endpoint has an `http://` address here. */
+  | "endpoint_without_tls"
   /** A record in the data folder is damaged; the service goes on without it. */
   | "record_unreadable"
   /** Faults are injected, as asked for: says which, and the seed that repeats them. */

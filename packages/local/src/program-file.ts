@@ -9,7 +9,7 @@ import { LocalServiceError } from "./error.ts";
  * the package is installed when this code has become part of somebody else's bundle.
  */
 export function programFile(
-  name: "spawn-helper" | "probe-main" | "terminal-main" | "dockerode",
+  name: "spawn-helper" | "probe-main" | "terminal-main" | "relay-main" | "dockerode",
 ): string {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const path = fileURLToPath(new URL(`./${name}.${extension}`, import.meta.url));

@@ -13,6 +13,7 @@ import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import { kill, killLed, wakeLeader } from "./spawner/leader.ts";
+import { Relays } from "./spawner/relays.ts";
 import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
 import { Terminals } from "./spawner/terminals.ts";
 
@@ -48,6 +49,7 @@ interface Running {
 }
 
 const terminals = new Terminals(answer);
+const relays = new Relays(answer);
 
 function answer(message: HelperAnswer): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
@@ -219,7 +221,7 @@ function watch(
 }
 
 function signalRunning(id: number, signal: NodeJS.Signals): void {
-  if (terminals.kill(id)) return;
+  if (terminals.kill(id) || relays.kill(id)) return;
   const known = running.get(id);
   const target = known?.target() ?? 0;
   if (known === undefined || target === 0) return;
@@ -254,6 +256,7 @@ function work(id: number, program: string, args: readonly string[]): void {
 
 function leave(): never {
   terminals.killAll();
+  relays.killAll();
   for (const { child, target, leads } of running.values()) {
     if (leads && killLed(child.pid ?? 0)) continue;
     for (const pid of [target(), child.pid ?? 0]) if (pid !== 0) kill(pid, "SIGKILL");
@@ -275,6 +278,8 @@ process.on("message", (request: HelperRequest) => {
       return terminals.open(request, setup?.inputSocket ?? "", setup?.terminals);
     case "resize":
       return terminals.resize(request.id, request);
+    case "relay":
+      return void relays.open(request);
     case "signal":
       return signalRunning(request.id, request.signal);
     case "kill-marked":

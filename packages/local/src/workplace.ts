@@ -6,7 +6,9 @@ import { LocalServiceError } from "./error.ts";
 import type { NoticeListener } from "./notice.ts";
 import { type Identity, unusedIdentity } from "./privileges/identity.ts";
 import { isReachableByOthers } from "./privileges/reachable.ts";
+import { programFile } from "./program-file.ts";
 import type { FailedMount, ToolMount } from "./spawner/messages.ts";
+import { readableCopy } from "./spawner/readable-copy.ts";
 import { Spawner } from "./spawner/spawner.ts";
 import { prepareTerminals } from "./spawner/terminal-program.ts";
 import { removeTree } from "./state-folder/remove-tree.ts";
@@ -86,6 +88,7 @@ async function startSpawner(
     folder,
     watchdogMarker: serviceMarker(folder),
     terminals: prepareTerminals(folder, identity),
+    relayMain: readableCopy(programFile("relay-main"), join(folder, "relay"), identity),
     ...(identity && { identity }),
   };
   try {

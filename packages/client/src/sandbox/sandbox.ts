@@ -32,6 +32,7 @@ import { getSandbox } from "./get.ts";
 import { SandboxHandle } from "./handle.ts";
 import { HANDLE } from "./handle-of.ts";
 import { type ListOptions, Listing } from "./listing.ts";
+import { type UrlOptions, waitForUrl } from "./service-url.ts";
 import { startSandbox } from "./start.ts";
 import { type SandboxState, toSandboxState } from "./state.ts";
 import { type SandboxStatus, toDate, toSandboxStatus } from "./status.ts";
@@ -334,6 +335,18 @@ export class Sandbox implements AsyncDisposable {
     const record = await getSandbox(this.#handle.connection, this.id, either);
     this.#handle.see(record);
     return toSandboxStatus(record);
+  }
+
+  /**
+   * Where a port is reached that was declared in `services`, waiting until the service has said so.
+   * It need not answer yet: that is for the program in the sandbox.
+   *
+   * @throws ConfigurationError when the port was not declared, or without a visibility
+   * @throws TimeoutError when there is none within `timeoutSeconds` (default 60)
+   * @throws SandboxClosedError when the sandbox has ended
+   */
+  url(port: number, options: UrlOptions = {}): Promise<string> {
+    return atCallSite(this.url, () => waitForUrl(this.#handle, port, options));
   }
 
   /**

@@ -74,7 +74,9 @@ export async function startSandbox(
     if (record !== undefined && isReady(record)) return handle;
     if (record !== undefined && hasFailed(record)) throw failedError(record);
     // From now on, because nobody can read it when the sandbox has failed.
-    using log = mayPrint(handle.record?.spec ?? spec) ? new EndOfLog(handle) : undefined;
+    // Of a template's sandbox only the service knows the command.
+    const known = spec.containers.length > 0 ? spec : record?.spec;
+    using log = mayPrint(known) ? new EndOfLog(handle) : undefined;
     const settled = await pollUntil(
       handle,
       (seen) => isReady(seen) || hasFailed(seen),

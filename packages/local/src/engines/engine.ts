@@ -26,12 +26,15 @@ export interface SandboxPlan {
   readonly image: string;
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** A network of its own, in which it reaches nothing but itself. */
   readonly denyEgress: boolean;
   /** For engines that can hold a sandbox to them. */
   readonly limits?: {
     readonly memoryBytes: number | undefined;
     readonly cpuCores: number | undefined;
   };
+  /** Ports to be reached from the host's loopback; only with a network of its own. Default: none. */
+  readonly publish?: readonly number[];
   readonly mounts: readonly PlannedMount[];
   /** Volumes that begin with the content of a tar archive on the host. */
   readonly restores: readonly { readonly volume: string; readonly archive: string }[];
@@ -122,6 +125,8 @@ export interface EngineSandbox {
    * where the engine has volumes.
    */
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void>;
+  /** Where the published ports are reached: the sandbox's port to one of the host's loopback. */
+  readonly hostPorts?: ReadonlyMap<number, number>;
   /** Kills everything; resolves with `ended`. Files go afterwards. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -146,6 +151,8 @@ export interface Engine {
   readonly name: EngineName;
   /** Whether sandboxes have volumes, which can be archived and made from archives. */
   readonly hasVolumes: boolean;
+  /** Whether a sandbox can have a network of its own with ports published. Default false. */
+  readonly publishesPorts?: boolean;
   /**
    * What of a plan holds. A limit of cpu or memory that does not is accepted, and people are told; a
    * read-only root is refused.

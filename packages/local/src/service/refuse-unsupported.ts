@@ -1,10 +1,5 @@
-import {
-  type Container,
-  type EgressRule,
-  SandboxMode,
-  type SandboxSpec,
-  StorageMedium,
-} from "@tidybox/protocol";
+import { type Container, SandboxMode, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
+import { unsupportedNetwork } from "./network/unsupported-network.ts";
 
 /**
  * What a spec asks for that one machine cannot give, in words; undefined when it can give all of
@@ -16,14 +11,11 @@ export function unsupported(spec: SandboxSpec): string | undefined {
     spec.initContainers.some(({ command }) => command === "") &&
       "init containers without a command (nothing is known of an image's entrypoint)",
     spec.mode === SandboxMode.CKS && "mode CKS and runner pins",
-    spec.services.length > 0 && "services and endpoints",
     spec.networkIds.length > 0 && "sandbox networks (network_ids)",
     spec.objectStorageAccess !== undefined && "object storage access",
     spec.instanceType !== "" && "instance types",
     spec.runtimeClass !== "" && "runtime classes",
-    spec.network?.egress.some((rule) => !allowsAll(rule)) &&
-      "egress rules other than any destination on any port",
-    (spec.network?.ingress.length ?? 0) > 0 && "ingress rules",
+    ...unsupportedNetwork(spec),
     ...spec.volumes.map(({ name, source }) => {
       if (source.case !== "scratch") return undefined;
       const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");
@@ -78,8 +70,4 @@ function isInMemory({ volumes }: SandboxSpec, name: string): boolean {
       volume.source.case === "scratch" &&
       volume.source.value.medium === StorageMedium.MEMORY,
   );
-}
-
-function allowsAll(rule: EgressRule): boolean {
-  return rule.destination.case === "any" && rule.destination.value && rule.ports.length === 0;
 }

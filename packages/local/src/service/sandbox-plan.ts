@@ -3,6 +3,7 @@ import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
 import { memoryLimitBytes } from "./containers/resources.ts";
 import { otherContainers, primaryContainer } from "./containers/primary-container.ts";
 import { plannedLimits } from "./planned-limits.ts";
+import { planNetwork } from "./network/planned-network.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
@@ -10,7 +11,7 @@ export const DEFAULT_WORKING_DIRECTORY = "/workspace";
 
 /**
  * What an engine does for a spec that was found valid and supported: for its primary container, to
- * which all volumes belong that no other container has in memory.
+ * which the published ports belong, and all volumes that no other container has in memory.
  */
 export function planSandbox(
   id: string,
@@ -22,11 +23,12 @@ export function planSandbox(
   );
   return {
     ...planContainer(id, spec, primaryContainer(spec), []),
+    ...planNetwork(spec),
     restores: restores.filter(({ volume }) => !elsewhere.includes(volume)),
   };
 }
 
-/** The same for one of its containers, beside the primary one. */
+/** The same for one of its containers, in the network of the primary one. */
 export function planContainer(
   id: string,
   spec: SandboxSpec,
@@ -41,7 +43,7 @@ export function planContainer(
     image: container.image,
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
-    denyEgress: spec.network?.denyEgress === true,
+    denyEgress: planNetwork(spec).denyEgress,
     limits: plannedLimits(container),
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({

@@ -18,6 +18,7 @@ import { LineLog, type LogMemory } from "./logs/line-log.ts";
 import { canMove, type Lifecycle, type Outcome, stateName } from "./lifecycle.ts";
 import { attachedVolumeIds } from "./resources/registered-volumes.ts";
 import type { Main } from "./main-process.ts";
+import { networkStatus } from "./network/network-status.ts";
 
 export interface SandboxRecordOptions {
   readonly id: string;
@@ -220,7 +221,7 @@ export class SandboxRecord {
         ...(this.#endTime && { endTime: this.#endTime }),
         ...(exitCode !== undefined && { exitCode }),
         ...effectiveResources(this.spec),
-        effectiveEgress: this.spec.network?.egress ?? [],
+        ...networkStatus(this.spec, lifecycle.state, this.#sandbox),
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
           {

@@ -253,7 +253,6 @@ describe("creating, listing and purging", () => {
       "init containers without a command",
       specOf({}, { initContainers: [{ name: "i", image: "i" }] }),
     ],
-    ["services", specOf({}, { services: [{ port: 80 }] })],
     [
       "private images",
       specOf({
@@ -267,10 +266,6 @@ describe("creating, listing and purging", () => {
     [
       "egress rules",
       specOf({}, { network: { egress: [{ destination: { case: "dnsName", value: "a.com" } }] } }),
-    ],
-    [
-      "ingress rules",
-      specOf({}, { network: { ingress: [{ source: { case: "any", value: true } }] } }),
     ],
     ["object storage", specOf({}, { objectStorageAccess: { buckets: ["b"] } })],
     ["instance types", specOf({}, { instanceType: "x" })],

@@ -12,6 +12,7 @@ import {
   type PurgeSandboxesRequest,
   type Sandbox,
   SandboxSchema,
+  type SandboxSpec,
   SandboxSpecSchema,
   State,
 } from "@tidybox/protocol";
@@ -125,6 +126,10 @@ export class Sandboxes {
     return this.#options.engine.hasVolumes;
   }
 
+  get publishesPorts(): boolean {
+    return this.#options.engine.publishesPorts === true;
+  }
+
   /** Registers a sandbox and begins to start it. Synchronous, so that one token makes one sandbox. */
   create(request: CreateSandboxRequest, origin?: TemplateOrigin): SandboxRecord {
     const { sandbox, requestId } = request;
@@ -157,6 +162,7 @@ export class Sandboxes {
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
+    this.#refuseServices(spec);
     this.#refuse(planSandbox(freshId, spec));
     const { engine } = this.#options;
     const sides = sideContainers(spec);
@@ -179,6 +185,7 @@ export class Sandboxes {
     const { id } = plan;
     this.#notices.of(plan, spec);
     for (const each of sides) this.#notices.of(planContainer(id, spec, each), spec);
+    this.#notices.ofNetwork(spec);
     const startMain = this.#starterOfMain(primaryContainer(spec), plan);
     const group =
       sides.length === 0
@@ -355,6 +362,15 @@ export class Sandboxes {
     return standsIn
       ? () => Promise.resolve(new KeepAlive())
       : (sandbox, log) => MainProcess.start(sandbox, argv, log);
+  }
+
+  #refuseServices({ services }: SandboxSpec): void {
+    const { engine } = this.#options;
+    if (services.length === 0 || this.publishesPorts) return;
+    const message =
+      `the engine "${engine.name}" cannot give a sandbox a network of its own with services. ` +
+      'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out.';
+    throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
   }
 
   #refuse(plan: SandboxPlan): void {

@@ -20,10 +20,7 @@ export class SpecNotices {
   /** Tells of what this machine does otherwise, if nobody has been told yet. */
   of({ image, memoryLimitBytes }: SandboxPlan, spec: SandboxSpec): void {
     const { engine, mappedImages, onNotice } = this.#options;
-    const once = (key: string, tell: () => void): void => {
-      if (!this.#told.has(key)) tell();
-      this.#told.add(key);
-    };
+    const once = (key: string, tell: () => void): void => this.#once(key, tell);
     if (engine.name !== "docker" && image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
       once(`image ${image}`, () =>
         onNotice({
@@ -50,6 +47,34 @@ export class SpecNotices {
         }),
       );
     }
+  }
+
+  /** The same of services. */
+  ofNetwork({ services, network }: SandboxSpec): void {
+    const { onNotice } = this.#options;
+    if (services.length > 0 && network?.denyEgress !== true) {
+      this.#once("services", () =>
+        onNotice({
+          code: "services_without_egress",
+          message:
+            "a sandbox with services has a network of its own on this machine, and nothing leads out of it: egress is denied there, also where deny_egress is not set.",
+        }),
+      );
+    }
+    if (services.some(({ endpoint }) => endpoint !== undefined)) {
+      this.#once("endpoints", () =>
+        onNotice({
+          code: "endpoint_without_tls",
+          message:
+            "HTTPS endpoints of sandboxes have http:// addresses on this machine: the local service has no TLS.",
+        }),
+      );
+    }
+  }
+
+  #once(key: string, tell: () => void): void {
+    if (!this.#told.has(key)) tell();
+    this.#told.add(key);
   }
 }
 

@@ -3,7 +3,6 @@ import {
   MAX_ANNOTATIONS,
   MAX_LIFETIME_SECONDS,
   MAX_MOUNT_PATH_LENGTH,
-  MAX_PORT,
   MAX_RUNNER_IDS,
   MAX_RUNNER_IDS_BYTES,
   MAX_SECRETS,
@@ -17,6 +16,7 @@ import {
 } from "@tidybox/protocol";
 import { resourceViolations } from "./containers/resources.ts";
 import type { Violation } from "./failures.ts";
+import { validateNetwork } from "./network/validate-network.ts";
 import { parseQuantity } from "./quantity.ts";
 
 /** An environment variable's name on any system: C strings, and `=` ends a name. */
@@ -43,20 +43,7 @@ export function validateSpec(spec: SandboxSpec): readonly Violation[] {
   );
   check(!("" in spec.annotations), "annotations", "must not have an empty key");
   checkRunnerIds(spec, check);
-  const ports = new Set(spec.services.map(({ port }) => port));
-  check(ports.size === spec.services.length, "services", "must not declare a port twice");
-  for (const [index, service] of spec.services.entries()) {
-    check(
-      service.port >= 1 && service.port <= MAX_PORT,
-      `services[${index}].port`,
-      `must be between 1 and ${MAX_PORT}`,
-    );
-  }
-  check(
-    !(spec.network?.denyEgress === true && spec.network.egress.length > 0),
-    "network.egress",
-    "must be empty when deny_egress is true",
-  );
+  validateNetwork(spec, check);
   return found;
 }
 

@@ -1,3 +1,4 @@
+import type { RelayCommand } from "./relay-messages.ts";
 import type { TerminalCommand, TerminalSize } from "./terminal-messages.ts";
 import type { TerminalSupport } from "./terminal-program.ts";
 
@@ -62,6 +63,13 @@ export type HelperRequest =
     }
   | { readonly type: "terminal"; readonly id: number; readonly command: TerminalCommand }
   | ({ readonly type: "resize"; readonly id: number } & TerminalSize)
+  | {
+      readonly type: "relay";
+      readonly id: number;
+      readonly command: RelayCommand;
+      /** The program that relays. */
+      readonly main: string;
+    }
   | { readonly type: "remove"; readonly id: number; readonly paths: readonly string[] }
   | { readonly type: "signal"; readonly id: number; readonly signal: NodeJS.Signals }
   | { readonly type: "kill-marked"; readonly id: number; readonly marker: string };
@@ -72,5 +80,7 @@ export type HelperAnswer =
   | { readonly type: "done"; readonly id: number; readonly count: number }
   | { readonly type: "spawned"; readonly id: number; readonly pid: number }
   | { readonly type: "held"; readonly id: number; readonly innerPid: number }
+  /** In the order of the command's ports. */
+  | { readonly type: "relaying"; readonly id: number; readonly hostPorts: readonly number[] }
   | { readonly type: "failed"; readonly id: number; readonly reason: string }
   | ({ readonly type: "ended"; readonly id: number; readonly stderrTail: string } & RawEnd);

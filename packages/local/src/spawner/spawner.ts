@@ -7,6 +7,7 @@ import { FifoPool, type OpenFifo } from "./fifo-pool.ts";
 import { Helper, type HelperOptions } from "./helper.ts";
 import { InputSocket } from "./input-socket.ts";
 import type { FailedMount } from "./messages.ts";
+import type { RelayCommand } from "./relay-messages.ts";
 import { OutputPipe } from "./output-pipe.ts";
 import { KILLED_EXIT_CODE, type ProcessEnd, processEnd } from "./process-end.ts";
 import type { TerminalCommand, TerminalSize } from "./terminal-messages.ts";
@@ -52,6 +53,13 @@ export interface SpawnedTerminal {
   kill(): void;
 }
 
+export interface SpawnedRelay {
+  /** Of the host's loopback, in the order of the command's ports. */
+  readonly hostPorts: readonly number[];
+  readonly ended: Promise<unknown>;
+  kill(): void;
+}
+
 export interface HeldProcess {
   /** Pid, seen from the host, of the first process inside. */
   readonly innerPid: number;
@@ -63,6 +71,8 @@ export interface HeldProcess {
 export interface SpawnerOptions extends Omit<HelperOptions, "inputSocket"> {
   /** Private folder for the pipes and the socket; must exist, and be writable by the helper. */
   readonly folder: string;
+  /** The program that leads to ports of sandboxes; absent: nothing does. */
+  readonly relayMain?: string;
 }
 
 /** Starts processes through the helper process, and connects their streams to this one. */
@@ -70,6 +80,7 @@ export class Spawner {
   readonly #helper: Helper;
   readonly #input: InputSocket;
   readonly #fifos: FifoPool;
+  readonly #relayMain: string | undefined;
   /** Why there are no terminals. */
   readonly terminalsMissing: string | undefined;
 
@@ -77,8 +88,9 @@ export class Spawner {
     helper: Helper,
     input: InputSocket,
     folder: string,
-    { terminals }: Pick<HelperOptions, "terminals">,
+    { terminals, relayMain }: Pick<SpawnerOptions, "terminals" | "relayMain">,
   ) {
+    this.#relayMain = relayMain;
     this.terminalsMissing =
       terminals !== undefined && "missing" in terminals ? terminals.missing : undefined;
     this.#helper = helper;
@@ -93,7 +105,7 @@ export class Spawner {
 
   /** Forks the helper now, while whatever this process may still do can be handed to it. */
   static async start(options: SpawnerOptions): Promise<Spawner> {
-    const { folder, ...helperOptions } = options;
+    const { folder, relayMain: _, ...helperOptions } = options;
     const fifoFolder = join(folder, "pipes");
     mkdirSync(fifoFolder, { mode: 0o700, recursive: true });
     const input = await InputSocket.listen(join(folder, "input.sock"));
@@ -198,6 +210,26 @@ export class Spawner {
       this.#helper.forget(id);
       this.#input.forget(id);
       void connected.then((socket) => socket.destroy());
+      throw error;
+    }
+  }
+
+  /** Leads ports of the host's loopback, any free ones, to ports of a sandbox's own network. */
+  async relay(command: RelayCommand): Promise<SpawnedRelay> {
+    const id = this.#helper.nextId();
+    const kill = (): void => this.#helper.tell({ type: "signal", id, signal: "SIGKILL" });
+    const ended = this.#helper.end(id);
+    try {
+      if (this.#relayMain === undefined) throw unexpected("no program that relays");
+      const request = { type: "relay", id, command, main: this.#relayMain } as const;
+      const answer = await withDeadline(this.#helper.ask(request), SPAWN_SECONDS, () =>
+        tooSlow("opening the ports of a sandbox", SPAWN_SECONDS),
+      );
+      if (answer.type !== "relaying") throw unexpected(answer.type);
+      return { hostPorts: answer.hostPorts, ended, kill };
+    } catch (error) {
+      kill();
+      this.#helper.forget(id);
       throw error;
     }
   }

@@ -1,9 +1,8 @@
-import { chownSync, copyFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Identity } from "../privileges/identity.ts";
-import { isReachableByOthers } from "../privileges/reachable.ts";
 import { programFile } from "../program-file.ts";
+import { readableCopy } from "./readable-copy.ts";
 
 /** The files that a process which holds a terminal is made of. */
 export interface TerminalProgram {
@@ -21,18 +20,8 @@ export type TerminalSupport = TerminalProgram | { readonly missing: string };
 export function prepareTerminals(folder: string, identity: Identity | undefined): TerminalSupport {
   try {
     const found = { main: programFile("terminal-main"), native: findNative() };
-    if (identity === undefined) return found;
-    const copies = join(folder, "terminal");
-    const reachable = (file: string): string => {
-      if (isReachableByOthers(dirname(file))) return file;
-      mkdirSync(copies, { recursive: true, mode: 0o755 });
-      // Without a package.json beside it, only its name says that it is a module.
-      const copy = join(copies, basename(file).replace(/\.js$/, ".mjs"));
-      copyFileSync(file, copy);
-      chownSync(copies, identity.uid, identity.gid);
-      chownSync(copy, identity.uid, identity.gid);
-      return copy;
-    };
+    const reachable = (file: string): string =>
+      readableCopy(file, join(folder, "terminal"), identity);
     return { main: reachable(found.main), native: reachable(found.native) };
   } catch (error) {
     return { missing: error instanceof Error ? (error.message.split("\n")[0] ?? "") : "unknown" };

@@ -36,6 +36,7 @@ export interface BubblewrapEngineOptions {
 export class BubblewrapEngine implements Engine {
   readonly name = "bubblewrap";
   readonly hasVolumes = true;
+  readonly publishesPorts = true;
   readonly enforces = ["memory", "read_only_root"] as const;
   readonly mountsVolumeFolders = true;
   readonly #options: BubblewrapEngineOptions;
@@ -96,6 +97,7 @@ export class BubblewrapEngine implements Engine {
   ): Promise<EngineSandbox> {
     const sandbox = await make();
     try {
+      await sandbox.publish(plan.publish ?? []);
       for (const file of plan.files) await sandbox.writeFile(file.path, file.content);
     } catch (error) {
       await sandbox.stop();

@@ -18,6 +18,7 @@ import { type ImageRoot, SYSTEM_PATH } from "./image-root.ts";
 import { LaunchFailure, SHELL_NAME } from "./launch-failure.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { limitProcessesScript } from "./process-limit.ts";
+import { PublishedPorts } from "./published-ports.ts";
 import { openSandboxTerminal } from "./sandbox-terminal.ts";
 import { SandboxFiles } from "./sandbox-files.ts";
 import type { SandboxVolumes } from "./sandbox-volumes.ts";
@@ -54,6 +55,7 @@ export class BubblewrapSandbox implements EngineSandbox {
   readonly #entered = new Set<Entered>();
   readonly #shell: WaitingShell | undefined;
   #plan: SandboxPlan;
+  #published: PublishedPorts | undefined;
   #over = false;
   #stopping = false;
   #doom: Doom | undefined;
@@ -66,6 +68,7 @@ export class BubblewrapSandbox implements EngineSandbox {
       this.#over = true;
       this.#shell?.close();
       this.#memory?.close();
+      await this.#published?.close();
       if (this.#stopping) await this.#allLeft();
       const reason = end.lost
         ? "the service's helper process died, and with it the sandbox"
@@ -94,6 +97,20 @@ export class BubblewrapSandbox implements EngineSandbox {
   /** What a container beside it shares with it. */
   get shared(): { readonly innerPid: number; readonly folder: string } {
     return { innerPid: this.#options.held.innerPid, folder: this.#options.folder };
+  }
+
+  /** Leads ports of the host to ports of its own network. Once, before anybody uses it. */
+  async publish(ports: readonly number[]): Promise<void> {
+    if (ports.length === 0) return;
+    const { spawner, nsenter, held } = this.#options;
+    const command = { nsenter, innerPid: held.innerPid, ports };
+    const published = await PublishedPorts.open(spawner, command);
+    this.#published = published;
+    if (this.#over) await published.close();
+  }
+
+  get hostPorts(): ReadonlyMap<number, number> {
+    return this.#published?.hostPorts ?? new Map<number, number>();
   }
 
   get isOver(): boolean {

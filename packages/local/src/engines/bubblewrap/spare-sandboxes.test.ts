@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
+import { Visibility } from "@tidybox/protocol";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { childrenOf, procFile } from "../../testing/process-tree.ts";
+import { childrenOf, descendantsOf, procFile } from "../../testing/process-tree.ts";
 import {
   createRunning,
   eventually,
@@ -131,4 +132,28 @@ describe("a sandbox made ahead of need", () => {
     await own.close();
     for (const { pid } of left) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
   });
+});
+
+test("a sandbox made ahead of need has ports published when it becomes one with services, not before", async () => {
+  const service = await startTestService({ engine: "bubblewrap" });
+  try {
+    const published = (): number =>
+      descendantsOf(service.process.pid ?? 0).filter((pid) =>
+        procFile(pid, "cmdline").includes("relay-main"),
+      ).length;
+    const spec = specOf({}, { services: [{ port: 80, visibility: Visibility.PUBLIC }] });
+    const first = await createRunning(service.client, spec);
+    let spare: string | undefined;
+    await eventually(() => {
+      spare = hostnames(service).find((hostname) => hostname !== first);
+      return spare !== undefined;
+    });
+    expect(published()).toBe(1);
+    expect(await createRunning(service.client, spec)).toBe(spare);
+    expect(published()).toBe(2);
+    await createRunning(service.client, specOf({}, { network: { denyEgress: true } }));
+    expect(published()).toBe(2);
+  } finally {
+    await service.close();
+  }
 });

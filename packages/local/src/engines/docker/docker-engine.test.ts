@@ -136,12 +136,6 @@ describe.runIf(here)("the engine docker", () => {
     );
   });
 
-  test("takes a limit of more cpus than there are for none", async () => {
-    const spec = specOf({ resourceRequirements: { limits: { cpu: "4096" } } });
-    const sandboxId = await createRunning(service.client, spec);
-    expect((await sh(service.client, sandboxId, "exit 3")).exitCode).toBe(3);
-  });
-
   test.each([
     ["on disk", StorageMedium.DISK],
     ["in memory", StorageMedium.MEMORY],

@@ -29,6 +29,11 @@ export class SandboxOfContainers implements EngineSandbox {
     return this.#primary.doom;
   }
 
+  /** All of them have the network of the primary one. */
+  get hostPorts(): ReadonlyMap<number, number> {
+    return this.#primary.hostPorts ?? new Map<number, number>();
+  }
+
   get terminalsMissing(): string | undefined {
     return this.#primary.terminalsMissing;
   }

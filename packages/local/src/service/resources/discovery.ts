@@ -19,6 +19,9 @@ import type { Sandboxes } from "../sandboxes.ts";
 /** As container images name them. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
+/** Those that sandboxes can have for their ports, where the engine publishes any. */
+const VISIBILITIES = [Visibility.PUBLIC, Visibility.PRIVATE, Visibility.CUSTOM] as const;
+
 /** `DiscoveryService` with one runner: this machine, under the id that its sandboxes report. */
 export function discoveryService(
   runnerId: string,
@@ -26,6 +29,8 @@ export function discoveryService(
 ): ServiceImpl<typeof DiscoveryService> {
   const connectedAt = timestampNow();
   const architecture = ARCHITECTURES[process.arch] ?? process.arch;
+
+  const visibilities: readonly Visibility[] = sandboxes.publishesPorts ? VISIBILITIES : [];
 
   const runner = (view: RunnerView): AvailableRunner =>
     create(AvailableRunnerSchema, {
@@ -36,6 +41,7 @@ export function discoveryService(
         maxCpuMillicores: BigInt(availableParallelism() * 1000),
         maxMemoryBytes: BigInt(totalmem()),
         supportedArchitectures: [architecture],
+        supportedServiceVisibilities: [...visibilities],
       },
       ...(view === RunnerView.FULL && {
         resources: {
@@ -52,7 +58,7 @@ export function discoveryService(
     request.gpuType === "" &&
     ["", architecture].includes(request.architecture.toLowerCase()) &&
     (!request.healthyOnly || sandboxes.unavailable === undefined) &&
-    request.serviceVisibility === Visibility.UNSPECIFIED;
+    [Visibility.UNSPECIFIED, ...visibilities].includes(request.serviceVisibility);
 
   return {
     listAvailableRunners: (request) => {

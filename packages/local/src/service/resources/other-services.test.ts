@@ -6,6 +6,7 @@ import {
   RunnerView,
   SettingsService,
   UNDESCRIBED_RPCS,
+  Visibility,
 } from "@tidybox/protocol";
 import { describe, expect, test } from "vitest";
 import { startedServices, transportOf } from "../../testing/started-services.ts";
@@ -37,6 +38,19 @@ describe("discovery", () => {
     expect(basic.resources).toBeUndefined();
     const inFull = await discovery.listAvailableRunners({ view: RunnerView.FULL });
     expect(inFull.runners[0]?.resources).toBeDefined();
+  });
+
+  test("names the visibilities that ports can have, where there are any", async () => {
+    for (const engine of ["bubblewrap", "process"] as const) {
+      const discovery = createClient(DiscoveryService, transportOf(await start({ engine })));
+      const known =
+        engine === "process" ? [] : [Visibility.PUBLIC, Visibility.PRIVATE, Visibility.CUSTOM];
+      const { runners } = await discovery.listAvailableRunners({});
+      expect(runners[0]?.capabilities?.supportedServiceVisibilities).toEqual(known);
+      const filter = { serviceVisibility: Visibility.PRIVATE };
+      const found = (await discovery.listAvailableRunners(filter)).runners;
+      expect(found).toHaveLength(known.includes(Visibility.PRIVATE) ? 1 : 0);
+    }
   });
 
   test("filters runners, and knows no other", async () => {
