@@ -20,7 +20,7 @@ export const STREAMED_READ_CHECK_BYTES = 128 * MEBIBYTE;
 export const STDIN_FRAME_BYTES = 64 * KIBIBYTE;
 
 /** Slice of a streamed file in one `ExecStreamRequest`; an official SDK sends up to 1 MiB. */
-export const STREAMED_FRAME_BYTES = 512 * KIBIBYTE;
+export const STREAMED_FRAME_BYTES = 256 * KIBIBYTE;
 
 /** What is kept of stderr when a file transfer fails. */
 export const FILE_TRANSFER_STDERR_BYTES = 16 * KIBIBYTE;
