@@ -11,8 +11,8 @@ const LOADERS = [
 
 const LIST_MILLISECONDS = 2000;
 
-/** Programs that lead into a sandbox, of which setpriv and prlimit still have every capability of it. */
-const LEADING = ["setpriv", "env", "sh", ...(existsSync("/usr/bin/prlimit") ? ["prlimit"] : [])];
+/** Programs that lead into a sandbox while they still have every capability of it. */
+const LEADING = ["setpriv", ...(existsSync("/usr/bin/prlimit") ? ["prlimit"] : [])];
 
 /** Words before the path of a program of the host that is run by the host's loader. */
 export type ProgramWords = (name: string) => readonly string[];
