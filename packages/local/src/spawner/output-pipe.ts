@@ -1,3 +1,4 @@
+import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 
@@ -15,6 +16,28 @@ const MAX_LEFT_BYTES = 1024 * 1024;
 
 /** Several pipe reads join into one chunk while the reader is busy: gRPC costs per message. */
 const BUFFER_BYTES = 256 * 1024;
+
+/**
+ * Rarely, at a start on a busy machine, Node still watches the number of a descriptor that is no
+ * longer its own, and refuses to take another of that number (EEXIST). The pipe has other numbers;
+ * the refused one is left to whoever Node thinks has it.
+ */
+function socketOn(fd: number): Socket {
+  const open = (number: number): Socket =>
+    new Socket({
+      fd: number,
+      readable: true,
+      writable: false,
+      readableHighWaterMark: BUFFER_BYTES,
+    } as ConstructorParameters<typeof Socket>[0]);
+  try {
+    return open(fd);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || process.platform !== "linux")
+      throw error;
+    return open(openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK));
+  }
+}
 
 /** Sees all bytes before their reader does, and says which ones the reader gets instead. */
 export interface OutputFilter {
@@ -41,15 +64,7 @@ export class OutputPipe {
    * with this. `exited` may stay pending where the stream's own end is all that counts.
    */
   constructor(source: number | Readable, exited: Promise<unknown>) {
-    this.#socket =
-      typeof source === "number"
-        ? new Socket({
-            fd: source,
-            readable: true,
-            writable: false,
-            readableHighWaterMark: BUFFER_BYTES,
-          } as ConstructorParameters<typeof Socket>[0])
-        : source;
+    this.#socket = typeof source === "number" ? socketOn(source) : source;
     const wake = (): void => this.#wake?.();
     this.#socket.on("readable", wake).on("end", wake).on("close", wake).on("error", wake);
     void exited.then(() => {
