@@ -28,11 +28,6 @@ export interface SandboxPlan {
   readonly environment: Readonly<Record<string, string>>;
   /** A network of its own, in which it reaches nothing but itself. */
   readonly denyEgress: boolean;
-  /** For engines that can hold a sandbox to them. */
-  readonly limits?: {
-    readonly memoryBytes: number | undefined;
-    readonly cpuCores: number | undefined;
-  };
   /** Ports to be reached from the host's loopback; only with a network of its own. Default: none. */
   readonly publish?: readonly number[];
   readonly mounts: readonly PlannedMount[];
@@ -41,6 +36,8 @@ export interface SandboxPlan {
   readonly files: readonly PlannedFile[];
   /** Enforced where the engine says that it enforces memory. */
   readonly memoryLimitBytes?: number | undefined;
+  /** Enforced where the engine says that it enforces cpu. */
+  readonly cpuLimitCores?: number | undefined;
   /** Only volumes and what the system has in memory can be written. */
   readonly readOnlyRoot?: boolean;
   /**

@@ -1,8 +1,7 @@
 import { type Container, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
-import { memoryLimitBytes } from "./containers/resources.ts";
+import { cpuLimitCores, memoryLimitBytes } from "./containers/resources.ts";
 import { otherContainers, primaryContainer } from "./containers/primary-container.ts";
-import { plannedLimits } from "./planned-limits.ts";
 import { planNetwork } from "./network/planned-network.ts";
 import { parseQuantity } from "./quantity.ts";
 
@@ -44,7 +43,6 @@ export function planContainer(
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
     denyEgress: planNetwork(spec).denyEgress,
-    limits: plannedLimits(container),
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({
         volume,
@@ -57,6 +55,7 @@ export function planContainer(
     restores: restores.filter(inMemory),
     files: container.files.map(({ path, content }) => ({ path, content })),
     memoryLimitBytes: memoryLimitBytes(container),
+    cpuLimitCores: cpuLimitCores(container),
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
   };
 }

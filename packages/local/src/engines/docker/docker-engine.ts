@@ -123,7 +123,7 @@ export class DockerEngine implements Engine {
   #create(plan: SandboxPlan): Promise<Container> {
     const { docker, images, cpus } = this.#options;
     const image = images[plan.image] ?? plan.image;
-    const { memoryBytes, cpuCores } = plan.limits ?? {};
+    const { memoryLimitBytes: memoryBytes, cpuLimitCores: cpuCores } = plan;
     return this.#images.with(image, () =>
       docker.call(`make a container of the image ${JSON.stringify(image)}`, (options) =>
         docker.api.createContainer({

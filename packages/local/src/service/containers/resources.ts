@@ -24,8 +24,14 @@ export function parseCpu(text: string): number | undefined {
 
 /** The bytes that a container may have in memory; undefined when nothing was said. */
 export function memoryLimitBytes(container: Container): number | undefined {
-  const text = sideOf(container, "limits")?.memory || sideOf(container, "requests")?.memory || "";
+  const text = most(container, "memory");
   return text === "" ? undefined : parseQuantity(text);
+}
+
+/** The cores that a container may use; undefined when nothing was said. */
+export function cpuLimitCores(container: Container): number | undefined {
+  const thousandths = parseCpu(most(container, "cpu"));
+  return thousandths === undefined ? undefined : thousandths / 1000;
 }
 
 /** What is wrong with the quantities of one container; fields are relative to it. */
