@@ -31,7 +31,7 @@ function folder(): string {
 
 test("serve fails, loses and delays what it is told to, and says with which seed", async () => {
   await using service = await startServe(lastBed(), [
-    ...["--fail", "create=2x:unavailable", "--lose", "create=3x"],
+    ...["--fail", "create=2x:unavailable", "--drop-answer", "create=3x"],
     ...["--latency", "start=50ms-100ms,get=1ms", "--seed", "42"],
   ]);
   expect(service.stderr()).toContain("seed 42");
@@ -83,7 +83,7 @@ test("serve has the templates, volumes and secrets that it is given, and keeps t
 test.each([
   ["a latency without a time", ["--latency", "create"], /--latency/],
   ["an RPC that is none", ["--fail", "creat=0.1"], /faults\.fail/],
-  ["a probability above 1", ["--lose", "create=2"], /faults\.lose/],
+  ["a probability above 1", ["--drop-answer", "create=2"], /faults\.dropAnswer/],
   ["a rate without a unit", ["--create-rate", "5"], /createRate/],
   ["a seed that is no number", ["--seed", "x"], /--seed/],
   ["a template without a file", ["--template", "t"], /--template/],

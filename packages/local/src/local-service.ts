@@ -9,17 +9,18 @@ import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
 import { LocalServiceError } from "./error.ts";
-import { describeFaults } from "./faults/describe-faults.ts";
 import { faultInterceptor } from "./faults/fault-interceptor.ts";
 import type { FaultOptions } from "./faults/fault-options.ts";
-import { injectsFaults } from "./faults/fault-plan.ts";
 import { Faults } from "./faults/faults.ts";
+import { RehearsalService } from "./gen/tidybox/local/v1/rehearsal_pb.ts";
 import {
   listenOnLoopback,
   loopbackAddress,
   type LoopbackListener,
 } from "./listener/listen-on-loopback.ts";
 import type { NoticeListener } from "./notice.ts";
+import { rehearsalService } from "./rehearsal/rehearsal-service.ts";
+import { RunningRehearsal } from "./rehearsal/running-rehearsal.ts";
 import { become } from "./privileges/become.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import { discoveryService } from "./service/resources/discovery.ts";
@@ -123,8 +124,9 @@ const OptionsSchema = v.object({
     v.strictObject({
       latency: v.optional(v.record(v.string(), v.string())),
       fail: v.optional(v.record(v.string(), v.string())),
-      lose: v.optional(v.record(v.string(), v.string())),
+      dropAnswer: v.optional(v.record(v.string(), v.string())),
       createRate: v.optional(v.string()),
+      quota: v.optional(v.number()),
       seed: v.optional(v.number()),
     }),
   ),
@@ -208,12 +210,13 @@ async function serve(
 ): Promise<LocalService> {
   const runnerId = `local-${randomUUID()}`;
   const snapshotFolder = join(data?.path ?? workplace.folder, "snapshots");
+  const rehearsal = new RunningRehearsal(faults, options.maxSandboxes, onNotice);
   const sandboxes = new Sandboxes({
     engine,
     runnerId,
     resources,
     delay: (what) => faults.delay(what),
-    maxSandboxes: options.maxSandboxes,
+    maxSandboxes: () => rehearsal.maxSandboxes,
     lost: workplace.spawner.lost,
     snapshotFolder,
     snapshotRecords: data && new RecordFolder(snapshotFolder, onNotice),
@@ -230,6 +233,9 @@ async function serve(
       router.service(DiscoveryService, discoveryService(runnerId, sandboxes), { interceptors });
       router.service(SettingsService, settingsService(), { interceptors });
       undescribedServices(router, { interceptors });
+      // Without the faults: they could not be taken back else.
+      const active = (): number => sandboxes.registry.activeCount;
+      router.service(RehearsalService, rehearsalService(rehearsal, active));
       options.routes?.(router);
     },
   });
@@ -247,11 +253,7 @@ async function serve(
     await listener.close();
     throw error;
   }
-  const tellFaults = (asked: FaultOptions): void => {
-    if (!injectsFaults(faults.plan)) return;
-    onNotice({ code: "faults_injected", message: describeFaults(asked, faults.plan) });
-  };
-  tellFaults(options.faults ?? {});
+  rehearsal.tell();
   let closing: Promise<void> | undefined;
   const close = (timeoutSeconds = DEFAULT_CLOSE_SECONDS): Promise<void> => {
     closing ??= closeAll(
@@ -264,10 +266,7 @@ async function serve(
     baseUrl,
     token,
     engine: engine.name,
-    injectFaults: (asked) => {
-      faults.change(asked);
-      tellFaults(asked);
-    },
+    injectFaults: (asked) => rehearsal.change(asked),
     close: (closeOptions) => close(closeOptions?.timeoutSeconds),
     [Symbol.asyncDispose]: () => close(),
   };

@@ -17,6 +17,8 @@ export type LocalNoticeCode =
   | "record_unreadable"
   /** Faults are injected, as asked for: says which, and the seed that repeats them. */
   | "faults_injected"
+  /** The rehearsal was ended: nothing goes wrong on purpose any more. */
+  | "faults_cleared"
   /** A folder of an earlier service could not be removed. */
   | "leftover_not_removed";
 

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./commands/doctor.ts";
 import { listCommand } from "./commands/list.ts";
 import { reapCommand } from "./commands/reap.ts";
+import { rehearseCommand } from "./commands/rehearse.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { EXIT_FAILED, EXIT_USAGE } from "./exit-status.ts";
 import { complain } from "./output.ts";
@@ -16,7 +17,10 @@ const { version } = JSON.parse(
   readonly version: string;
 };
 
-const WRONG_OPTIONS: readonly string[] = ["local_option_invalid", "local_address_refused"];
+const WRONG_OPTIONS: readonly string[] = [
+  "local_option_invalid",
+  "local_address_refused",
+];
 
 function isWrongUsage(error: unknown): boolean {
   return (
@@ -31,7 +35,14 @@ const program = new Command("tidybox")
   .showHelpAfterError("(tidybox --help lists the commands)")
   .exitOverride();
 
-for (const command of [serveCommand(), listCommand(), reapCommand(), doctorCommand()]) {
+const commands = [
+  serveCommand(),
+  rehearseCommand(),
+  listCommand(),
+  reapCommand(),
+  doctorCommand(),
+];
+for (const command of commands) {
   program.addCommand(command.exitOverride());
 }
 

@@ -76,7 +76,8 @@ const CAPACITY_RETRY_SECONDS = 0.2;
 export interface SandboxesOptions {
   readonly engine: Engine;
   readonly runnerId: string;
-  readonly maxSandboxes: number | undefined;
+  /** Most active ones, as of now; undefined: no limit. */
+  readonly maxSandboxes: () => number | undefined;
   /** Private, for snapshots; made when it is needed. */
   readonly snapshotFolder: string;
   /** Set where they outlive the service. */
@@ -388,12 +389,13 @@ export class Sandboxes {
     if (this.#unavailable !== undefined) {
       throw failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, this.#unavailable);
     }
-    const { maxSandboxes } = this.#options;
-    if (maxSandboxes === undefined || this.registry.activeCount < maxSandboxes) return;
+    const maxSandboxes = this.#options.maxSandboxes();
+    const active = this.registry.activeCount;
+    if (maxSandboxes === undefined || active < maxSandboxes) return;
     throw failure(
       Code.ResourceExhausted,
       ErrorReason.RUNNER_CAPACITY_EXHAUSTED,
-      `${maxSandboxes} sandboxes are active already (starting and stopping ones count), the most that this local service allows`,
+      `${active} sandboxes are active already (starting and stopping ones count); this local service allows ${maxSandboxes}`,
       { retryAfterSeconds: CAPACITY_RETRY_SECONDS },
     );
   }
