@@ -1,7 +1,8 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { lastBed } from "../support/last-bed.ts";
 import { outsideEnvironment } from "../support/environment.ts";
 import { startServe } from "../support/serve.ts";
 
@@ -17,12 +18,6 @@ interface Report {
   readonly inside?: {
     readonly tools: readonly { readonly name: string; readonly path?: string }[];
   };
-}
-
-function lastBed() {
-  const bed = inject("beds").at(-1);
-  if (bed === undefined) throw new Error("no bed");
-  return bed;
 }
 
 /** In a folder without any configuration but `config`. */

@@ -1,27 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Connection, removeCleanupHandlers, Sandbox, TidyboxError } from "@tidybox/client";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { removeCleanupHandlers, Sandbox, TidyboxError } from "@tidybox/client";
+import { expect, onTestFinished, test } from "vitest";
+import { lastBed } from "../support/last-bed.ts";
 import { tidybox } from "../support/observer.ts";
-import { type Served, startServe } from "../support/serve.ts";
+import { connectionTo, startServe } from "../support/serve.ts";
 
 // The services of these tests take their sandboxes along.
 removeCleanupHandlers();
-
-function lastBed() {
-  const bed = inject("beds").at(-1);
-  if (bed === undefined) throw new Error("no bed");
-  return bed;
-}
-
-function connect({ env }: Served): Connection {
-  const connection = new Connection({
-    baseUrl: env["CWSANDBOX_BASE_URL"] ?? "",
-    apiKey: env["CWSANDBOX_API_KEY"] ?? "",
-  });
-  onTestFinished(() => connection.close());
-  return connection;
-}
 
 function folder(): string {
   const made = mkdtempSync("/tmp/tidybox-serve-test-");
@@ -35,7 +21,7 @@ test("serve fails, loses and delays what it is told to, and says with which seed
     ...["--latency", "start=50ms-100ms,get=1ms", "--seed", "42"],
   ]);
   expect(service.stderr()).toContain("seed 42");
-  const connection = connect(service);
+  const connection = connectionTo(service);
   await using sandbox = await Sandbox.run({ connection });
   // Two creates failed, one answer was lost: there is one sandbox all the same.
   expect((await service.list(["--all"])).map(({ id }) => id)).toEqual([sandbox.id]);
@@ -43,7 +29,7 @@ test("serve fails, loses and delays what it is told to, and says with which seed
 
 test("serve refuses creates beyond the rate", async () => {
   await using service = await startServe(lastBed(), ["--create-rate", "1/min"]);
-  const connection = connect(service);
+  const connection = connectionTo(service);
   await using sandbox = await Sandbox.run({ connection });
   const second = Sandbox.run({ connection, startTimeoutSeconds: 1 });
   await expect(second).rejects.toBeInstanceOf(TidyboxError);
@@ -71,12 +57,12 @@ test("serve has the templates, volumes and secrets that it is given, and keeps t
   const always = ["--data", data, "--secrets", secrets, "--volume", "notes"];
   {
     await using service = await startServe(lastBed(), [...always, "--template", `t=${template}`]);
-    await using sandbox = await Sandbox.fromTemplate("t", { connection: connect(service) });
+    await using sandbox = await Sandbox.fromTemplate("t", { connection: connectionTo(service) });
     const script = 'printf "%s" "$KEY" > /notes/note';
     await sandbox.exec(["sh", "-c", script], { check: true });
   }
   await using service = await startServe(lastBed(), always);
-  await using sandbox = await Sandbox.fromTemplate("t", { connection: connect(service) });
+  await using sandbox = await Sandbox.fromTemplate("t", { connection: connectionTo(service) });
   expect((await sandbox.exec(["cat", "/notes/note"])).stdout).toBe("value");
 });
 

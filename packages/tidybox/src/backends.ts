@@ -1,4 +1,5 @@
 import { Connection, ConfigurationError } from "@tidybox/client";
+import { runLabel } from "@tidybox/fixtures";
 import { findLocalServices } from "@tidybox/local";
 
 /** A service to look at: the remote one, or a local one that runs on this machine now. */
@@ -27,30 +28,43 @@ export async function reachableBackends(): Promise<readonly ReachableBackend[]> 
 }
 
 /**
- * The service whose rehearsal is meant: that of `--base-url`, else that of `CWSANDBOX_BASE_URL`, else
- * the one local service of this user. The key of a local service that is found need not be said.
+ * The service whose rehearsal is meant: that of `--run`, or of `--base-url`, else that of
+ * `CWSANDBOX_BASE_URL`, else the one local service of this user. The key of a local service that is
+ * found need not be said.
  *
  * @throws ConfigurationError when there is none, or when there are several
  */
-export async function rehearsedConnection(baseUrl: string | undefined): Promise<Connection> {
-  if (baseUrl === undefined && isSet("CWSANDBOX_BASE_URL")) return new Connection();
+export async function rehearsedConnection({
+  baseUrl,
+  run,
+}: {
+  readonly baseUrl?: string;
+  readonly run?: string;
+}): Promise<Connection> {
+  if (baseUrl === undefined && run === undefined && isSet("CWSANDBOX_BASE_URL"))
+    return new Connection();
   const services = await findLocalServices();
-  const found = services.filter((each) => [undefined, each.baseUrl].includes(origin(baseUrl)));
+  const found = services.filter(
+    (each) =>
+      [undefined, each.baseUrl].includes(origin(baseUrl)) &&
+      (run === undefined || each.label === runLabel(run)),
+  );
   const [only] = found;
   if (only !== undefined && found.length === 1)
     return new Connection({ baseUrl: only.baseUrl, apiKey: only.token });
-  if (baseUrl !== undefined) return new Connection({ baseUrl });
+  if (baseUrl !== undefined && run === undefined) return new Connection({ baseUrl });
   throw new ConfigurationError(
     only === undefined
       ? {
-          message: "No local service of this user is running.",
-          advice: "Start one with `tidybox serve`, or set CWSANDBOX_BASE_URL and CWSANDBOX_API_KEY.",
+          message: `No local service of this user is running${run === undefined ? "" : ` for run ${run}`}.`,
+          advice:
+            "Start one with `tidybox serve`, or set CWSANDBOX_BASE_URL and CWSANDBOX_API_KEY.",
         }
       : {
           message: `There are ${found.length} local services of this user: ${found
             .map((each) => `${each.baseUrl} (${each.label ?? `pid ${each.pid}`})`)
             .join(", ")}.`,
-          advice: "Say which one is meant with --base-url.",
+          advice: "Say which one is meant with --base-url or --run.",
         },
   );
 }

@@ -17,10 +17,7 @@ const { version } = JSON.parse(
   readonly version: string;
 };
 
-const WRONG_OPTIONS: readonly string[] = [
-  "local_option_invalid",
-  "local_address_refused",
-];
+const WRONG_OPTIONS: readonly string[] = ["local_option_invalid", "local_address_refused"];
 
 function isWrongUsage(error: unknown): boolean {
   return (
@@ -35,13 +32,7 @@ const program = new Command("tidybox")
   .showHelpAfterError("(tidybox --help lists the commands)")
   .exitOverride();
 
-const commands = [
-  serveCommand(),
-  rehearseCommand(),
-  listCommand(),
-  reapCommand(),
-  doctorCommand(),
-];
+const commands = [serveCommand(), rehearseCommand(), listCommand(), reapCommand(), doctorCommand()];
 for (const command of commands) {
   program.addCommand(command.exitOverride());
 }

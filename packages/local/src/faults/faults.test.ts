@@ -162,7 +162,11 @@ test("refuses values that it cannot read, by the option's name", async () => {
 describe("a seed", () => {
   const fates = (faults: Faults, rpc: string) =>
     Array.from({ length: 50 }, () => faults.fateOf(rpc));
-  const options = { fail: { all: "0.5" }, dropAnswer: { all: "0.5" }, latency: { all: "0ms-100ms" } };
+  const options = {
+    fail: { all: "0.5" },
+    dropAnswer: { all: "0.5" },
+    latency: { all: "0ms-100ms" },
+  };
 
   test("repeats what happens to each call, whatever other calls come between", () => {
     const first = new Faults({ ...options, seed: 1 });

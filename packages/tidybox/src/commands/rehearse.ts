@@ -7,6 +7,7 @@ import { addFaultFlags, FAULT_KEYS_HELP, type FaultFlags, faultOptions } from ".
 
 interface RehearseOptions extends FaultFlags {
   readonly baseUrl?: string;
+  readonly run?: string;
   readonly clear?: boolean;
   readonly show?: boolean;
   readonly json?: boolean;
@@ -33,6 +34,7 @@ export function rehearseCommand(): Command {
       "--base-url <url>",
       "the service; its key is CWSANDBOX_API_KEY (default: CWSANDBOX_BASE_URL, else the one local service of this user)",
     )
+    .option("--run <id>", "the local service of this run, while it is under way")
     .option("--clear", "nothing goes wrong any more, but for what is said beside it")
     .option("--show", "says what goes wrong now, and changes nothing")
     .option("--json", "one JSON document on stdout")
@@ -47,7 +49,7 @@ async function rehearse(options: RehearseOptions, command: Command): Promise<voi
     command.error("error: --show changes nothing: leave the other flags out");
   if (options.show !== true && !isSaid && options.clear !== true)
     command.error("error: say what goes wrong from now on, or --clear, or --show");
-  const connection = await rehearsedConnection(options.baseUrl);
+  const connection = await rehearsedConnection(options);
   const service = rehearsalClient(transportOf(connection));
   try {
     const now = await change(options, faults, service);
