@@ -1,6 +1,6 @@
 import type { Connection, SandboxOptions } from "@tidybox/client";
 import { Sandbox } from "@tidybox/client";
-import type { DoctorReport, Finding } from "./report.ts";
+import type { Finding, InsideImage } from "./report.ts";
 import { toolsInside } from "./tools-inside.ts";
 
 const LIFETIME_SECONDS = 120;
@@ -9,14 +9,20 @@ const COMMAND_SECONDS = 30;
 
 export interface Trial {
   readonly findings: readonly Finding[];
-  readonly inside: DoctorReport["inside"];
+  /** Undefined where none was made. */
+  readonly inside: InsideImage | undefined;
 }
 
-/** Makes one sandbox, runs commands in it and stops it. Never throws: what fails is a finding. */
+/**
+ * Makes one sandbox, runs commands in it and stops it. Never throws: what fails is a finding.
+ *
+ * @param look at the sandbox, for one more
+ */
 export async function trySandbox(
   connection: Connection,
   options: SandboxOptions,
   image: string,
+  look?: (sandbox: Sandbox) => Promise<Finding>,
 ): Promise<Trial> {
   const findings: Finding[] = [];
   let inside: Trial["inside"];
@@ -29,6 +35,7 @@ export async function trySandbox(
       startTimeoutSeconds: START_SECONDS,
     });
     inside = { image, tools: await toolsInside(sandbox) };
+    if (look !== undefined) findings.push(await look(sandbox));
     findings.push(await terminal(sandbox));
     await sandbox.stop();
     findings.unshift({
