@@ -30,6 +30,8 @@ test("serve prints address and key, list shows what is there, reap stops that an
   const { stdout: table } = await tidybox(bed, ["list", "--tag", "other"], service.env);
   expect(table).toContain(other.id);
   expect(table).not.toContain(mine.id);
+  // What it is, and not what it stands in for.
+  expect(table).toMatch(new RegExp(`${other.id} .* local$`, "m"));
 
   const dry = await tidybox(bed, ["reap", "--tag", "mine", "--dry-run", "--json"], service.env);
   expect(JSON.parse(dry.stdout)).toMatchObject({ dryRun: true, left: [] });

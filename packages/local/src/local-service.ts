@@ -2,7 +2,12 @@ import { randomUUID } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { DiscoveryService, SandboxService, SettingsService } from "@tidybox/protocol";
+import {
+  DiscoveryService,
+  LOCAL_RUNNER_PREFIX,
+  SandboxService,
+  SettingsService,
+} from "@tidybox/protocol";
 import * as v from "valibot";
 import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
@@ -208,7 +213,7 @@ async function serve(
   onNotice: NoticeListener,
   { faults, resources, data }: Things,
 ): Promise<LocalService> {
-  const runnerId = `local-${randomUUID()}`;
+  const runnerId = `${LOCAL_RUNNER_PREFIX}${randomUUID()}`;
   const snapshotFolder = join(data?.path ?? workplace.folder, "snapshots");
   const rehearsal = new RunningRehearsal(faults, options.maxSandboxes, onNotice);
   const sandboxes = new Sandboxes({

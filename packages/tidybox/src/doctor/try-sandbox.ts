@@ -7,6 +7,10 @@ const LIFETIME_SECONDS = 120;
 const START_SECONDS = 60;
 const COMMAND_SECONDS = 30;
 
+/** No exit code of tty, which has 1 for a terminal that it cannot name. */
+const NO_TERMINAL = 99;
+const UNNAMED = 1;
+
 export interface Trial {
   readonly findings: readonly Finding[];
   /** Undefined where none was made. */
@@ -53,13 +57,23 @@ export async function trySandbox(
 async function terminal(sandbox: Sandbox): Promise<Finding> {
   const name = "terminals";
   try {
-    await using command = await sandbox.spawn(["sh", "-c", "test -t 1"], {
-      tty: true,
-      timeoutSeconds: COMMAND_SECONDS,
-    });
+    await using command = await sandbox.spawn(
+      ["sh", "-c", `test -t 1 || exit ${NO_TERMINAL}; tty`],
+      {
+        tty: true,
+        timeoutSeconds: COMMAND_SECONDS,
+      },
+    );
     const exitCode = await command.exitCode;
-    if (exitCode === 0) return { name, state: "ok", detail: "a command ran in one" };
-    return { name, state: "weaker", detail: `a command in one ended with ${exitCode}` };
+    if (exitCode === NO_TERMINAL)
+      return { name, state: "weaker", detail: "a command that should be in one was not" };
+    const ran = "a command ran in one";
+    if (exitCode !== UNNAMED) return { name, state: "ok", detail: ran };
+    return {
+      name,
+      state: "ok",
+      detail: `${ran}; it has no name in there (tty says "not a tty"): run what needs one, such as tmux or gpg, by script -qec COMMAND /dev/null`,
+    };
   } catch (error) {
     const detail = error instanceof Error ? error.message.replaceAll("\n", " ") : String(error);
     return { name, state: "weaker", detail, remedy: "Install @lydell/node-pty for this platform." };
