@@ -1,16 +1,8 @@
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, onTestFinished, test } from "vitest";
+import { busyboxImage, emptyImage } from "../support/image-root.ts";
 import { lastBed } from "../support/last-bed.ts";
 import { outsideEnvironment } from "../support/environment.ts";
 import { startServe } from "../support/serve.ts";
@@ -92,14 +84,7 @@ test("doctor takes the engine that is configured, and tells a person what is wea
 });
 
 test("doctor says what a sandbox of each configured image finds, and how to get what is not there", async () => {
-  const root = mkdtempSync("/tmp/tidybox-doctor-image-");
-  onTestFinished(() => rmSync(root, { recursive: true }));
-  chmodSync(root, 0o755);
-  mkdirSync(join(root, "usr/bin"), { recursive: true });
-  symlinkSync("usr/bin", join(root, "bin"));
-  const busybox = await readFile("/bin/busybox");
-  await writeFile(join(root, "usr/bin/busybox"), busybox, { mode: 0o755 });
-  for (const name of ["sh", "head", "tar"]) symlinkSync("busybox", join(root, "usr/bin", name));
+  const root = busyboxImage(["sh", "head", "tar"]);
   const images = { "bare:1": root };
   const config = { local: { engine: "bubblewrap", images } };
   const { stdout, exitCode } = await doctor(["--json"], {}, config);
@@ -112,10 +97,7 @@ test("doctor says what a sandbox of each configured image finds, and how to get 
   expect(paths.get("tar")).toContain("tar");
   expect(paths.get("python3")).toBeUndefined();
 
-  const broken = { "broken:1": mkdtempSync("/tmp/tidybox-doctor-image-") };
-  onTestFinished(() => rmSync(broken["broken:1"], { recursive: true }));
-  chmodSync(broken["broken:1"], 0o755);
-  mkdirSync(join(broken["broken:1"], "usr"));
+  const broken = { "broken:1": emptyImage() };
   const second = await doctor(["--json"], {}, { local: { engine: "bubblewrap", images: broken } });
   expect(second.exitCode).toBe(0);
   expect(stateOf(JSON.parse(second.stdout) as Report, "image broken:1")).toBe("weaker");

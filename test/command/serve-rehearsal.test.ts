@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { removeCleanupHandlers, Sandbox, TidyboxError } from "@tidybox/client";
 import { expect, onTestFinished, test } from "vitest";
+import { busyboxImage } from "../support/image-root.ts";
 import { lastBed } from "../support/last-bed.ts";
 import { tidybox } from "../support/observer.ts";
 import { connectionTo, startServe } from "../support/serve.ts";
@@ -15,7 +16,7 @@ function folder(): string {
   return made;
 }
 
-test("serve fails, loses and delays what it is told to, and says with which seed", async () => {
+test("serve fails, drops answers and delays what it is told to, and says with which seed", async () => {
   await using service = await startServe(lastBed(), [
     ...["--fail", "create=2x:unavailable", "--drop-answer", "create=3x"],
     ...["--latency", "start=50ms-100ms,get=1ms", "--seed", "42"],
@@ -66,12 +67,28 @@ test("serve has the templates, volumes and secrets that it is given, and keeps t
   expect((await sandbox.exec(["cat", "/notes/note"])).stdout).toBe("value");
 });
 
+test("serve runs the images that it is given on their own programs", async () => {
+  const root = busyboxImage(["sh", "cat"]);
+  await using service = await startServe(lastBed(), [
+    ...["--engine", "bubblewrap", "--image", `bare:1=${root}`, "--image", `other:1=${root}`],
+  ]);
+  const connection = connectionTo(service);
+  for (const containerImage of ["bare:1", "other:1"]) {
+    await using sandbox = await Sandbox.run({ connection, containerImage });
+    const { stdout } = await sandbox.exec(["sh", "-c", "cd /usr/bin; echo *"], { check: true });
+    expect(stdout).toBe("busybox cat sh\n");
+  }
+});
+
 test.each([
   ["a latency without a time", ["--latency", "create"], /--latency/],
   ["an RPC that is none", ["--fail", "creat=0.1"], /faults\.fail/],
   ["a probability above 1", ["--drop-answer", "create=2"], /faults\.dropAnswer/],
   ["a rate without a unit", ["--create-rate", "5"], /createRate/],
   ["a seed that is no number", ["--seed", "x"], /--seed/],
+  ["a quota that is no number", ["--quota", "few"], /--quota/],
+  ["an image without a root", ["--image", "bare:1"], /--image/],
+  ["an image whose root is nowhere", ["--image", "bare:1=/nowhere"], /images/],
   ["a template without a file", ["--template", "t"], /--template/],
   ["secrets that all can read", ["--secrets", "/etc/passwd"], /chmod 600/],
   ["a folder that all can read", ["--data", "/etc"], /dataFolder/],

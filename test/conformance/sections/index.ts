@@ -1,0 +1,5 @@
+import type { Sentence } from "../contract.ts";
+import { lifecycle } from "./lifecycle.ts";
+
+/** In the order of the reference. */
+export const sentences: readonly Sentence[] = [...lifecycle];
