@@ -147,7 +147,7 @@ test("the service of a run that is under way is rehearsed by the run's id", asyn
         await expect(sandbox.exec(["true"])).rejects.toMatchObject({ code: "unavailable" });
         rehearse("--clear");
         await sandbox.exec(["true"], { check: true });
-      });
+      }, 60_000);
     `,
     "vitest.config.ts": configFile("{ warm: false, local: { faults: { quota: 4 } } }"),
   });
