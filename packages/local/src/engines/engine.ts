@@ -155,6 +155,8 @@ export interface Engine {
    * read-only root is refused.
    */
   readonly enforces?: readonly ("cpu" | "memory" | "read_only_root")[];
+  /** False: sandboxes run as the service's account, with its privileges. Default true. */
+  readonly isolatesUsers?: boolean;
   /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
   readonly mountsVolumeFolders?: boolean;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
