@@ -151,6 +151,11 @@ export interface Engine {
   /** Whether a sandbox can have a network of its own with ports published. Default false. */
   readonly publishesPorts?: boolean;
   /**
+   * Whether that network still leads out, unless egress is denied. Default false: published ports
+   * are in a network that leads nowhere.
+   */
+  readonly servicesHaveEgress?: boolean;
+  /**
    * What of a plan holds. A limit of cpu or memory that does not is accepted, and people are told; a
    * read-only root is refused.
    */

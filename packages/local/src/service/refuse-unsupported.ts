@@ -5,7 +5,7 @@ import { unsupportedNetwork } from "./network/unsupported-network.ts";
  * What a spec asks for that one machine cannot give, in words; undefined when it can give all of
  * it. A test must not pass here because something was quietly left out.
  */
-export function unsupported(spec: SandboxSpec): string | undefined {
+export function unsupported(spec: SandboxSpec, servicesHaveEgress: boolean): string | undefined {
   const containers = [...spec.containers, ...spec.initContainers];
   const found: readonly (string | false | undefined)[] = [
     spec.initContainers.some(({ command }) => command === "") &&
@@ -15,7 +15,7 @@ export function unsupported(spec: SandboxSpec): string | undefined {
     spec.objectStorageAccess !== undefined && "object storage access",
     spec.instanceType !== "" && "instance types",
     spec.runtimeClass !== "" && "runtime classes",
-    ...unsupportedNetwork(spec),
+    ...unsupportedNetwork(spec, servicesHaveEgress),
     ...spec.volumes.map(({ name, source }) => {
       if (source.case !== "scratch") return undefined;
       const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");

@@ -51,8 +51,8 @@ export class SpecNotices {
 
   /** The same of services. */
   ofNetwork({ services, network }: SandboxSpec): void {
-    const { onNotice } = this.#options;
-    if (services.length > 0 && network?.denyEgress !== true) {
+    const { onNotice, engine } = this.#options;
+    if (services.length > 0 && engine.servicesHaveEgress !== true && network?.denyEgress !== true) {
       this.#once("services", () =>
         onNotice({
           code: "services_without_egress",

@@ -9,10 +9,10 @@ import {
 } from "@tidybox/protocol";
 
 /** What services and rules ask for that this machine cannot give, in words (see unsupported()). */
-export function unsupportedNetwork({
-  services,
-  network,
-}: SandboxSpec): readonly (string | false | undefined)[] {
+export function unsupportedNetwork(
+  { services, network }: SandboxSpec,
+  servicesHaveEgress: boolean,
+): readonly (string | false | undefined)[] {
   const { egress = [], ingress = [], denyEgress, denyIngress } = network ?? {};
   const has = (visibility: Visibility): boolean =>
     services.some((service) => service.visibility === visibility);
@@ -22,6 +22,7 @@ export function unsupportedNetwork({
       "egress rules by address, name, tenant, selector or port (it has all of the network, `any`, or with deny_egress nothing)",
     services.length > 0 &&
       wantsEgress &&
+      !servicesHaveEgress &&
       "egress of a sandbox with services (its network is its own, and leads nowhere; set deny_egress)",
     // Where all of those ports are closed, nobody asks who may reach them.
     denyIngress !== true &&
