@@ -146,6 +146,7 @@ async function makeImages(docker: Docker, folder: string): Promise<void> {
   await importImage(docker, root, ["."], "busybox");
   await docker.getImage("tidybox-test:busybox").tag({ repo: "python", tag: "3.11" });
   await importImage(docker, root, ["etc"], "no-shell");
+  await rm(root, { recursive: true });
 }
 
 /** A program with the libraries that it is linked to. */
@@ -179,6 +180,7 @@ async function importImage(
       error === null || error === undefined ? resolve() : reject(error),
     );
   });
+  await rm(archive);
 }
 
 /** It did not end: neither may the container runtime that it has started. */

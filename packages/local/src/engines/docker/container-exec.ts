@@ -76,6 +76,7 @@ export class ContainerExec {
         AttachStdout: true,
         AttachStderr: true,
         Tty: tty,
+        ...(tty && { DetachKeys: detachKeys(mark.token) }),
       }),
     );
     const socket = await docker.call("start a command", (options) =>
@@ -177,4 +178,12 @@ export class ContainerExec {
       answer.resume();
     });
   }
+}
+
+/**
+ * Docker ends an attachment when certain keys are typed, and there must be some. Its own, Ctrl+P
+ * Ctrl+Q, may be meant for the program; these nobody can know. The first one waits for the next key.
+ */
+function detachKeys(token: string): string {
+  return ["ctrl-^", ...token].join(",");
 }

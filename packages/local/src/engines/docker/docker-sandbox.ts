@@ -19,6 +19,7 @@ import { readContainerFile, writeContainerFile } from "./container-files.ts";
 import { containerProcess } from "./container-process.ts";
 import { containerTerminal } from "./container-terminal.ts";
 import { archiveContainerVolume } from "./container-volumes.ts";
+import { SandboxUnreachableError, sandboxIsEnding } from "../sandbox-unreachable-error.ts";
 import { type DockerConnection, DockerCallError } from "./docker-connection.ts";
 import { ExecMark } from "./exec-mark.ts";
 import { ranOutOfMemory } from "./out-of-memory.ts";
@@ -121,15 +122,28 @@ export class DockerSandbox implements EngineSandbox {
 
   async #start(mark: ExecMark, options: ExecOptions): Promise<ContainerExec> {
     const { docker, container, plan } = this.#options;
-    if (this.#stopping !== undefined) throw new Error(`sandbox ${plan.id} is being stopped`);
+    if (this.#stopping !== undefined) throw sandboxIsEnding(plan.id);
     const exec = await ContainerExec.start(docker, container, options, mark, {
       // Whoever asked for the end of the command sees it in the state of the sandbox.
       giveUp: (reason) => this.#kill({ reason }),
       killed: () => this.#checkMemory(),
+    }).catch((error: unknown) => {
+      throw this.#unreachable(error);
     });
     this.#execs.add(exec);
     exec.socket.once("close", () => this.#execs.delete(exec));
     return exec;
+  }
+
+  #unreachable(error: unknown): unknown {
+    const { id } = this.#options.plan;
+    if (!(error instanceof DockerCallError)) return error;
+    const { status } = error;
+    // 404: the container is gone, 409: it does not run.
+    if (this.#stopping !== undefined || status === 404 || status === 409)
+      return sandboxIsEnding(id, error);
+    const message = `sandbox ${id} cannot be reached: ${error.message}. Does the daemon run (\`docker info\`)?`;
+    return new SandboxUnreachableError("engine_lost", message, { cause: error });
   }
 
   #kill(doom: Doom): void {
