@@ -11,16 +11,16 @@ import { holding, type Unsupported } from "./unsupported.ts";
  */
 export function refusalOfUnsupported(
   spec: SandboxSpec,
-  engine: Pick<Engine, "name" | "isolatesUsers">,
+  engine: Pick<Engine, "name" | "privileges" | "servicesHaveEgress">,
 ): ConnectError | undefined {
   const found = [
     ...unsupportedInSpec(spec),
-    ...unsupportedNetwork(spec),
+    ...unsupportedNetwork(spec, engine.servicesHaveEgress === true),
     ...unsupportedVolumes(spec),
     ...containersOf(spec).flatMap(({ container, field }) => [
       ...unsupportedInContainer(container, field),
       ...unsupportedMounts(container, field, spec),
-      ...(engine.isolatesUsers === false ? unsupportedUsers(container, field, engine.name) : []),
+      ...unsupportedPrivileges(container, field, engine),
     ]),
   ];
   if (found.length === 0) return undefined;
@@ -99,27 +99,42 @@ function unsupportedInContainer(container: Container, at: string): readonly Unsu
       `${context}.capabilities_add`,
       "added capabilities",
     ],
-    [
-      !["", "Unconfined"].includes(security?.seccompProfile ?? ""),
-      `${context}.seccomp_profile`,
-      "seccomp profiles",
-    ],
   );
 }
 
-/** Of an engine whose sandboxes run as the service's account, with all that it may do. */
-function unsupportedUsers(
+/** What depends on what commands may do with this engine. */
+function unsupportedPrivileges(
   { securityContext: security }: Container,
   at: string,
-  engine: string,
+  { name, privileges = "none" }: Pick<Engine, "name" | "privileges">,
 ): readonly Unsupported[] {
   const context = `${at}.security_context`;
-  const what = `users and privileges of a container's own with the engine "${engine}"`;
+  const profile = security?.seccompProfile ?? "";
+  const ofAccount = privileges === "account";
+  const what = `users and privileges of a container's own with the engine "${name}"`;
   return holding(
-    [security?.runAsUser !== undefined, `${context}.run_as_user`, what],
-    [security?.runAsGroup !== undefined, `${context}.run_as_group`, what],
-    [security?.allowPrivilegeEscalation === false, `${context}.allow_privilege_escalation`, what],
-    [(security?.capabilitiesDrop.length ?? 0) > 0, `${context}.capabilities_drop`, what],
+    [
+      profile !== "" && profile !== (privileges === "container" ? "RuntimeDefault" : "Unconfined"),
+      `${context}.seccomp_profile`,
+      `the seccomp profile ${profile} with the engine "${name}"`,
+    ],
+    [ofAccount && security?.runAsUser === 0, `${context}.run_as_user`, what],
+    [
+      security?.runAsGroup === 0 &&
+        (ofAccount || (privileges === "container" && security.runAsUser !== 0)),
+      `${context}.run_as_group`,
+      ofAccount ? what : "a group of root without its user",
+    ],
+    [
+      ofAccount && security?.allowPrivilegeEscalation === false,
+      `${context}.allow_privilege_escalation`,
+      what,
+    ],
+    [
+      ofAccount && (security?.capabilitiesDrop.length ?? 0) > 0,
+      `${context}.capabilities_drop`,
+      what,
+    ],
   );
 }
 

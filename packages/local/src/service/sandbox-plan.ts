@@ -16,13 +16,14 @@ export function planSandbox(
   id: string,
   spec: SandboxSpec,
   restores: SandboxPlan["restores"] = [],
+  servicesHaveEgress = false,
 ): SandboxPlan {
   const elsewhere = [...otherContainers(spec), ...spec.initContainers].flatMap((container) =>
     planContainer(id, spec, container, restores).restores.map(({ volume }) => volume),
   );
   return {
     ...planContainer(id, spec, primaryContainer(spec), []),
-    ...planNetwork(spec),
+    ...planNetwork(spec, servicesHaveEgress),
     restores: restores.filter(({ volume }) => !elsewhere.includes(volume)),
   };
 }
@@ -33,6 +34,7 @@ export function planContainer(
   spec: SandboxSpec,
   container: Container,
   restores: SandboxPlan["restores"] = [],
+  servicesHaveEgress = false,
 ): SandboxPlan {
   const inMemory = ({ volume }: { readonly volume: string }): boolean =>
     volumeSizeBytes(spec, volume) !== undefined &&
@@ -42,7 +44,7 @@ export function planContainer(
     image: container.image,
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
-    denyEgress: planNetwork(spec).denyEgress,
+    denyEgress: planNetwork(spec, servicesHaveEgress).denyEgress,
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({
         volume,
@@ -56,6 +58,8 @@ export function planContainer(
     files: container.files.map(({ path, content }) => ({ path, content })),
     memoryLimitBytes: memoryLimitBytes(container, spec.mode),
     cpuLimitCores: cpuLimitCores(container, spec.mode),
+    runsAsRoot: container.securityContext?.runAsUser === 0,
+    dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
   };
 }

@@ -221,7 +221,7 @@ export class SandboxRecord {
         ...(this.#endTime && { endTime: this.#endTime }),
         ...(exitCode !== undefined && { exitCode }),
         ...effectiveResources(this.spec),
-        ...networkStatus(this.spec, lifecycle.state, this.#sandbox),
+        ...networkStatus(this.spec, lifecycle.state, this.#sandbox, this.#options.plan.denyEgress),
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
           {

@@ -152,9 +152,10 @@ export class Sandboxes {
     const replayed = first && this.registry.get(first.sandboxId);
     if (replayed !== undefined) return replayed;
 
+    const { engine, resources, runnerId } = this.#options;
+    const { servicesHaveEgress = false } = engine;
     const violations = validateSpec(spec);
     if (violations.length > 0) throw invalidArgument(violations);
-    const { engine, resources, runnerId } = this.#options;
     const refused =
       refusalOfUnsupported(spec, engine) ??
       refusalOfPlacement(spec, runnerId) ??
@@ -166,7 +167,7 @@ export class Sandboxes {
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
     this.#refuseServices(spec);
-    this.#refuse(planSandbox(freshId, spec));
+    this.#refuse(planSandbox(freshId, spec, [], servicesHaveEgress));
     const sides = sideContainers(spec);
     for (const each of sides) this.#refuse(planContainer(freshId, spec, each));
     if (sides.length > 0 && engine.startBeside === undefined) {
@@ -185,8 +186,11 @@ export class Sandboxes {
       archive: this.snapshots.lend(snapshotId),
     }));
     const resolved = resources.secrets.resolve(spec);
-    const fresh = { ...planSandbox(freshId, resolved, restores), volumeFolders };
-    const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
+    const fresh = {
+      ...planSandbox(freshId, resolved, restores, servicesHaveEgress),
+      volumeFolders,
+    };
+    const plan = engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
     this.#notices.of(plan, spec);
     for (const each of sides) this.#notices.of(planContainer(id, spec, each), spec);

@@ -69,7 +69,7 @@ export class SpecNotices {
 
   /** The same of services. */
   ofNetwork({ services, network }: SandboxSpec): void {
-    const { onNotice } = this.#options;
+    const { onNotice, engine } = this.#options;
     if (network?.denyEgress === true) {
       this.#once("names", () =>
         onNotice({
@@ -79,7 +79,7 @@ export class SpecNotices {
         }),
       );
     }
-    if (services.length > 0 && network?.denyEgress !== true) {
+    if (services.length > 0 && engine.servicesHaveEgress !== true && network?.denyEgress !== true) {
       this.#once("services", () =>
         onNotice({
           code: "services_without_egress",

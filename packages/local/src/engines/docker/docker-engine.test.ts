@@ -122,15 +122,21 @@ describe.runIf(here)("the engine docker", () => {
   test("holds a sandbox to its memory and its cpu", async () => {
     const spec = specOf({ resourceRequirements: { limits: { memory: "64Mi", cpu: "500m" } } });
     const sandboxId = await createRunning(service.client, spec);
+    const quota =
+      "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/cpu.max";
+    expect((await sh(service.client, sandboxId, quota)).stdout).toMatch(/^50000\b/);
     const greedy = await sh(
       service.client,
       sandboxId,
       "dd if=/dev/zero of=/dev/null bs=256M count=1",
     );
     expect(greedy.exitCode).toBe(137);
-    const quota =
-      "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/cpu.max";
-    expect((await sh(service.client, sandboxId, quota)).stdout).toMatch(/^50000\b/);
+    expect((await untilEnded(service.client, sandboxId)).status).toMatchObject({
+      state: State.FAILED,
+      exitCode: 137,
+      stateReason: expect.stringContaining("its memory limit is 67108864"),
+      effectiveResourceRequirements: { limits: { memory: "64Mi", cpu: "500m" } },
+    });
     expect((await service.notices()).map(({ code }) => code)).not.toContain(
       "resources_not_enforced",
     );

@@ -67,7 +67,7 @@ test("what a security context cannot have here is refused, of every container", 
     ["privileged containers", { privileged: true }],
     ["privilege escalation", { allowPrivilegeEscalation: true }],
     ["added capabilities", { capabilitiesAdd: ["NET_ADMIN"] }],
-    ["seccomp profiles", { seccompProfile: "RuntimeDefault" }],
+    ["the seccomp profile RuntimeDefault", { seccompProfile: "RuntimeDefault" }],
   ] as const;
   for (const [words, securityContext] of refused) {
     const other = { name: "other", image, command: "true", securityContext } as object;

@@ -10,7 +10,10 @@ import {
 import { holding, type Unsupported } from "../unsupported.ts";
 
 /** What services and rules ask for that this machine cannot give (see refusalOfUnsupported()). */
-export function unsupportedNetwork({ services, network }: SandboxSpec): readonly Unsupported[] {
+export function unsupportedNetwork(
+  { services, network }: SandboxSpec,
+  servicesHaveEgress: boolean,
+): readonly Unsupported[] {
   const { egress = [], ingress = [], denyEgress, denyIngress } = network ?? {};
   const has = (visibility: Visibility): boolean =>
     services.some((service) => service.visibility === visibility);
@@ -24,7 +27,7 @@ export function unsupportedNetwork({ services, network }: SandboxSpec): readonly
       ]),
     ),
     ...holding([
-      services.length > 0 && (denyEgress === false || egress.length > 0),
+      services.length > 0 && !servicesHaveEgress && (denyEgress === false || egress.length > 0),
       egress.length > 0 ? "network.egress" : "network.deny_egress",
       "egress of a sandbox with services (its network is its own, and leads nowhere; set deny_egress)",
     ]),
