@@ -1,5 +1,15 @@
 import type { Sentence } from "../contract.ts";
 import { lifecycle } from "./lifecycle.ts";
+import { snapshots } from "./snapshots.ts";
+import { snapshotRestore } from "./snapshot-restore.ts";
+import { services } from "./services.ts";
+import { network } from "./network.ts";
 
 /** In the order of the reference. */
-export const sentences: readonly Sentence[] = [...lifecycle];
+export const sentences: readonly Sentence[] = [
+  ...lifecycle,
+  ...snapshots,
+  ...snapshotRestore,
+  ...services,
+  ...network,
+];
