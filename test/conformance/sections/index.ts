@@ -4,6 +4,10 @@ import { snapshots } from "./snapshots.ts";
 import { snapshotRestore } from "./snapshot-restore.ts";
 import { services } from "./services.ts";
 import { network } from "./network.ts";
+import { resources } from "./resources.ts";
+import { secretsAndFiles } from "./secrets-and-files.ts";
+import { placement } from "./placement.ts";
+import { templates } from "./templates.ts";
 
 /** In the order of the reference. */
 export const sentences: readonly Sentence[] = [
@@ -12,4 +16,8 @@ export const sentences: readonly Sentence[] = [
   ...snapshotRestore,
   ...services,
   ...network,
+  ...resources,
+  ...secretsAndFiles,
+  ...placement,
+  ...templates,
 ];
