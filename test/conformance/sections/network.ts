@@ -79,6 +79,22 @@ export const network = section("3.12", (says) => {
   );
 
   says(
+    "(our choice) without rules a sandbox reaches what this machine reaches",
+    async (context) => {
+      const server = createServer((socket) => socket.end("x")).listen(0, "0.0.0.0");
+      await once(server, "listening");
+      try {
+        const { port } = server.address() as AddressInfo;
+        const sandboxId = await running(context);
+        const { stdout } = await sh(context.bed.sandboxes, sandboxId, reach(ownAddress(), port));
+        expect(stdout).toBe("yes");
+      } finally {
+        server.close();
+      }
+    },
+  );
+
+  says(
     "with deny_egress names are still resolved",
     async (context) => {
       const sandboxId = await running(context, {}, withNetwork({ denyEgress: true }));

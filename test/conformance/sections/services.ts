@@ -238,6 +238,36 @@ export const services = section("3.11", (says) => {
     UNLESS,
   );
 
+  says(
+    "a sandbox without internet can have a port that is reached, too",
+    async (context) => {
+      const rest = {
+        services: [{ port: 8080, visibility: PUBLIC }],
+        network: { denyEgress: true },
+      };
+      const sandboxId = await running(context, saying("inside", 8080), rest);
+      const sandbox = await context.bed.sandboxes.getSandbox({ sandboxId });
+      expect(await heardAt(urlOf(sandbox, 8080))).toBe("inside");
+      expect(sandbox.status?.effectiveEgress).toEqual([]);
+    },
+    {
+      unless: {
+        process: NO_SERVICES,
+        docker: {
+          cannot: "publish ports of a sandbox whose egress is denied",
+          instead: refuses(
+            {},
+            { services: [{ port: 8080, visibility: PUBLIC }], network: { denyEgress: true } },
+            {
+              ...{ code: Code.FailedPrecondition, reason: ErrorReason.NO_SUITABLE_RUNNER },
+              field: "services",
+            },
+          ),
+        },
+      },
+    },
+  );
+
   const endpoint = (service: Partial<Pick<Service, "visibility" | "protocol">>) =>
     refuses({}, withServices({ port: 1, visibility: PUBLIC, endpoint: HTTPS_OPEN, ...service }), {
       ...INVALID,

@@ -40,7 +40,7 @@ export function settingsService(): Pick<
         throw failure(
           Code.FailedPrecondition,
           ErrorReason.NOT_IMPLEMENTED,
-          "the local service keeps snapshots in its own folder and cannot write to a bucket: leave bucket_name empty",
+          "file_system_snapshot_bucket_config.bucket_name: the local service keeps snapshots in its own folder and cannot write to a bucket: leave bucket_name empty",
           {
             violations: [
               {
