@@ -1,4 +1,5 @@
 import type { Sentence } from "../contract.ts";
+import { sandboxSpec } from "./sandbox-spec.ts";
 import { containers } from "./containers.ts";
 import { securityContext } from "./security-context.ts";
 import { volumes } from "./volumes.ts";
@@ -6,7 +7,9 @@ import { lifecycle } from "./lifecycle.ts";
 import { snapshots } from "./snapshots.ts";
 import { snapshotRestore } from "./snapshot-restore.ts";
 import { services } from "./services.ts";
+import { endpoints } from "./endpoints.ts";
 import { network } from "./network.ts";
+import { networkRules } from "./network-rules.ts";
 import { resources } from "./resources.ts";
 import { secretsAndFiles } from "./secrets-and-files.ts";
 import { placement } from "./placement.ts";
@@ -17,6 +20,7 @@ import { discoveryAndSettings } from "./discovery-and-settings.ts";
 
 /** In the order of the reference. */
 export const sentences: readonly Sentence[] = [
+  ...sandboxSpec,
   ...containers,
   ...securityContext,
   ...volumes,
@@ -24,7 +28,9 @@ export const sentences: readonly Sentence[] = [
   ...snapshots,
   ...snapshotRestore,
   ...services,
+  ...endpoints,
   ...network,
+  ...networkRules,
   ...resources,
   ...secretsAndFiles,
   ...placement,
