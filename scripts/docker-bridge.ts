@@ -4,11 +4,17 @@ import { runCommand } from "./command.ts";
 const PREFIX = "tidybox";
 const NETWORK = "10.213";
 
+export interface TestBridge {
+  readonly name: string;
+  /** Of this machine, on the bridge. */
+  readonly address: string;
+}
+
 /**
  * Makes a bridge for the containers of a test's own Docker daemon, named after this process. Nothing
  * is routed from it. Undefined, with a line that says why, where that is not allowed.
  */
-export async function makeTestBridge(): Promise<string | undefined> {
+export async function makeTestBridge(): Promise<TestBridge | undefined> {
   const present = networkInterfaces();
   for (const name of Object.keys(present)) {
     // Of test runs that were killed.
@@ -16,13 +22,14 @@ export async function makeTestBridge(): Promise<string | undefined> {
       await removeTestBridge(name);
   }
   const taken = Object.values(present).flatMap((each) => each?.map(({ address }) => address) ?? []);
-  const octet = Array.from({ length: 254 }, (_, index) => ((process.pid + index) % 254) + 1).find(
-    (each) => !taken.includes(`${NETWORK}.${each}.1`),
-  );
+  const address = Array.from({ length: 254 }, (_, index) => ((process.pid + index) % 254) + 1)
+    .map((octet) => `${NETWORK}.${octet}.1`)
+    .find((each) => !taken.includes(each));
+  if (address === undefined) return undefined;
   const name = `${PREFIX}${process.pid}`;
   const steps = [
     ["link", "add", name, "type", "bridge"],
-    ["address", "add", `${NETWORK}.${octet ?? 1}.1/24`, "dev", name],
+    ["address", "add", `${address}/24`, "dev", name],
     ["link", "set", name, "up"],
   ];
   for (const step of steps) {
@@ -34,7 +41,7 @@ export async function makeTestBridge(): Promise<string | undefined> {
     await removeTestBridge(name);
     return undefined;
   }
-  return name;
+  return { name, address };
 }
 
 export async function removeTestBridge(name: string | undefined): Promise<void> {

@@ -50,7 +50,7 @@ export async function startTestDocker(
     ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
     // But for the bridge it changes nothing on this machine: ports go through its own proxy.
     ...["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"],
-    ...["--bridge", bridge ?? "none"],
+    ...["--bridge", bridge?.name ?? "none"],
   ];
   const daemon = spawn("dockerd", args, { stdio: "ignore", detached: true });
   daemon.on("error", () => {});
@@ -59,14 +59,18 @@ export async function startTestDocker(
     daemon.kill("SIGTERM");
     await Promise.race([ended, sleep(STOP_SECONDS * 1000, undefined, { ref: false })]);
     if (daemon.exitCode === null && daemon.signalCode === null) await killAll(folder, daemon.pid);
-    await removeTestBridge(bridge);
+    await removeTestBridge(bridge?.name);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
     const docker = new Docker({ socketPath: socket });
     await answers(docker, () => daemon.exitCode !== null, signal);
     await makeImages(docker, folder);
-    return { environment: { TIDYBOX_TEST_DOCKER_HOST: `unix://${socket}` }, stop };
+    const environment = {
+      TIDYBOX_TEST_DOCKER_HOST: `unix://${socket}`,
+      ...(bridge && { TIDYBOX_TEST_DOCKER_GATEWAY: bridge.address }),
+    };
+    return { environment, stop };
   } catch (error) {
     await stop();
     const reason = error instanceof Error ? error.message : String(error);

@@ -9,7 +9,6 @@ export const MAX_PROCESSES = 4096;
 const NANOS = 1e9;
 
 export interface ContainerSurroundings {
-  readonly name: string;
   /** As Docker knows it. */
   readonly image: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -22,12 +21,11 @@ export interface ContainerSurroundings {
 /** A container that does nothing but wait until the service is gone. */
 export function containerOptions(
   plan: SandboxPlan,
-  { name, image, labels, cpus, networkOf }: ContainerSurroundings,
+  { image, labels, cpus, networkOf }: ContainerSurroundings,
 ): ContainerCreateOptions {
   const { memoryLimitBytes: memoryBytes, cpuLimitCores: cpuCores, publish = [] } = plan;
   const ports = publish.map((port) => `${port}/tcp`);
   return {
-    name,
     Image: image,
     Entrypoint: [...shell(WAIT)],
     Cmd: [],

@@ -121,6 +121,11 @@ export class DockerConnection {
   }
 }
 
+/** dockerode alone repeats the body in the address, which has room for little and is no place for secrets. */
+export function inBody(body: object, query: Readonly<Record<string, string>> = {}) {
+  return { _body: body, _query: query };
+}
+
 const REMEDY =
   "Is the daemon running (`docker info`), and may this account use its socket " +
   "(`sudo usermod -aG docker $USER`, then log in again)? DOCKER_HOST names another one, such as unix:///run/user/1000/docker.sock.";

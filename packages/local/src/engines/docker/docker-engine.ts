@@ -9,7 +9,7 @@ import {
   restoreMemoryVolumes,
   volumeName,
 } from "./container-volumes.ts";
-import { type DockerConnection, DockerCallError } from "./docker-connection.ts";
+import { type DockerConnection, DockerCallError, inBody } from "./docker-connection.ts";
 import { DockerImages } from "./docker-images.ts";
 import { removeAllOf } from "./docker-leftovers.ts";
 import { dockerRefusal } from "./docker-refusal.ts";
@@ -142,7 +142,7 @@ export class DockerEngine implements Engine {
       belongings.addVolume(name);
       // One that is there already is the same one: containers share it.
       await docker.call("make a volume", (options) =>
-        docker.api.createVolume({ ...options, Name: name, Labels: { ...labels } }),
+        docker.api.createVolume({ ...options, ...inBody({ Name: name, Labels: labels }) }),
       );
     }
   }
@@ -154,10 +154,10 @@ export class DockerEngine implements Engine {
   ): Promise<Container> {
     const { docker, cpus } = this.#options;
     const image = this.#imageOf(plan);
-    const wanted = containerOptions(plan, { name, image, labels, cpus, networkOf });
+    const wanted = containerOptions(plan, { image, labels, cpus, networkOf });
     const container = await this.#images.with(image, () =>
       docker.call(`make a container of the image ${JSON.stringify(image)}`, (options) =>
-        docker.api.createContainer({ ...options, ...wanted }),
+        docker.api.createContainer({ ...options, ...inBody(wanted, { name }) }),
       ),
     );
     belongings.addContainer(container.id);

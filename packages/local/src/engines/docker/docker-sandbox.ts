@@ -14,6 +14,7 @@ import {
   type SandboxPlan,
   type TerminalExecCommand,
 } from "../engine.ts";
+import { containerEnd } from "./container-end.ts";
 import { ContainerExec, type ExecOptions } from "./container-exec.ts";
 import { readContainerFile, writeContainerFile } from "./container-files.ts";
 import { containerProcess } from "./container-process.ts";
@@ -186,14 +187,12 @@ export class DockerSandbox implements EngineSandbox {
     );
   }
 
-  /** The one call without a deadline: it takes as long as the container runs. */
   async #watch(): Promise<void> {
+    const { docker, container, lifeline } = this.#options;
     let doom: Doom;
     try {
-      const end: unknown = await this.#options.container.wait({
-        abortSignal: this.#watching.signal,
-      });
-      doom = await this.#doomOf(end);
+      const code = await containerEnd(docker, container, lifeline, this.#watching.signal);
+      doom = await this.#doomOf(code);
     } catch (error) {
       const reason = `Docker no longer tells of the container: ${error instanceof Error ? error.message.trim() : String(error)}`;
       doom = this.#doom ?? (this.#stopping === undefined ? { reason } : STOPPED);
@@ -206,7 +205,7 @@ export class DockerSandbox implements EngineSandbox {
     this.#end.resolve(doom);
   }
 
-  async #doomOf(end: unknown): Promise<Doom> {
+  async #doomOf(exitCode: number): Promise<Doom> {
     if (this.#doom !== undefined) return this.#doom;
     if (this.#stopping !== undefined) return STOPPED;
     const { docker, container } = this.#options;
@@ -217,8 +216,6 @@ export class DockerSandbox implements EngineSandbox {
         () => false,
       );
     if (oom) return { reason: "its container ran out of memory", exitCode: KILLED_EXIT_CODE };
-    const code: unknown =
-      typeof end === "object" && end !== null ? Reflect.get(end, "StatusCode") : undefined;
-    return { reason: `its container ended by itself, with exit code ${String(code)}` };
+    return { reason: `its container ended by itself, with exit code ${exitCode}` };
   }
 }

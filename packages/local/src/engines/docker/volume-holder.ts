@@ -1,5 +1,5 @@
 import type { Container } from "dockerode";
-import type { DockerConnection } from "./docker-connection.ts";
+import { type DockerConnection, inBody } from "./docker-connection.ts";
 import type { SandboxBelongings } from "./sandbox-belongings.ts";
 
 /** Where a holder mounts its volume. */
@@ -27,25 +27,27 @@ export function volumeHolders(options: VolumeHoldersOptions): VolumeHolders {
       const container = await docker.call("make a container for a volume", (call) =>
         docker.api.createContainer({
           ...call,
-          Image: image,
-          Entrypoint: ["never-started"],
-          Cmd: [],
-          Labels: { ...labels },
-          HostConfig: {
-            NetworkMode: "none",
-            Mounts: [
-              {
-                Type: "volume",
-                Source: volume,
-                Target: HELD_VOLUME,
-                VolumeOptions: {
-                  NoCopy: true,
-                  Labels: { ...labels },
-                  DriverConfig: { Name: "local", Options: {} },
+          ...inBody({
+            Image: image,
+            Entrypoint: ["never-started"],
+            Cmd: [],
+            Labels: { ...labels },
+            HostConfig: {
+              NetworkMode: "none",
+              Mounts: [
+                {
+                  Type: "volume",
+                  Source: volume,
+                  Target: HELD_VOLUME,
+                  VolumeOptions: {
+                    NoCopy: true,
+                    Labels: { ...labels },
+                    DriverConfig: { Name: "local", Options: {} },
+                  },
                 },
-              },
-            ],
-          },
+              ],
+            },
+          }),
         }),
       );
       belongings.addContainer(container.id);
