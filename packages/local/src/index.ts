@@ -4,7 +4,6 @@ export {
   type LoopbackListener,
   type LoopbackOptions,
 } from "./listener/listen-on-loopback.ts";
-export { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export type { FaultOptions } from "./faults/fault-options.ts";

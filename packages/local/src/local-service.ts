@@ -21,7 +21,6 @@ import {
 } from "./listener/listen-on-loopback.ts";
 import type { NoticeListener } from "./notice.ts";
 import { become } from "./privileges/become.ts";
-import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 import { discoveryService } from "./service/resources/discovery.ts";
 import { RecordFolder } from "./service/resources/record-folder.ts";
 import type { VolumeOptions } from "./service/resources/registered-volumes.ts";
@@ -134,8 +133,9 @@ const OptionsSchema = v.object({
  * Starts the sandbox service of this machine.
  *
  * Call it in a process of its own: started by root, it gives root up for the whole process and for
- * good (see `keepRoot`); it sets the process's umask to 022, and closes the descriptors that the
- * process inherited (see `closeInheritedDescriptors`).
+ * good (see `keepRoot`); and it sets the process's umask to 022. No process of a sandbox gets a
+ * descriptor that this process has inherited; a program that outlives its starter had better close
+ * them at once (`@tidybox/local/inherited-descriptors`).
  *
  * Throws LocalServiceError: `local_option_invalid`, `local_address_refused`,
  * `local_engine_unavailable`, `local_engine_not_supported`, `local_root_not_given_up`,
@@ -143,7 +143,6 @@ const OptionsSchema = v.object({
  */
 export async function startLocalService(options: LocalServiceOptions = {}): Promise<LocalService> {
   checkOptions(options);
-  closeInheritedDescriptors();
   const onNotice = options.onNotice ?? (() => {});
   const keepRoot = options.keepRoot ?? false;
   if (keepRoot && process.getuid?.() === 0) {
