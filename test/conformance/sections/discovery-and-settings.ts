@@ -11,7 +11,6 @@ import { undescribedDescriptors } from "../../../packages/local/src/service/reso
 import { refusalOf } from "../../../packages/local/src/testing/test-service.ts";
 import type { Bed } from "../beds.ts";
 import { section } from "../contract.ts";
-import { ownService } from "../own-service.ts";
 import { expectReason, expectRefused } from "../refusals.ts";
 import { running } from "../sandboxes.ts";
 
@@ -67,14 +66,15 @@ export const discoveryAndSettings = section("A", (says) => {
   });
 
   says("resources count the sandboxes that are active", async (context) => {
-    await using own = await ownService(context, {});
-    const { runnerId } = await theRunner(own.bed);
+    const { discovery, sandboxes } = context.bed;
+    const { runnerId } = await theRunner(context.bed);
     const count = async () =>
-      (await own.bed.discovery.getAvailableRunner({ runnerId })).resources?.runningSandboxes;
+      (await discovery.getAvailableRunner({ runnerId })).resources?.runningSandboxes;
+    // Every case before has ended its own.
     expect(await count()).toBe(0);
-    const sandboxId = await running(own);
+    const sandboxId = await running(context);
     expect(await count()).toBe(1);
-    await own.bed.sandboxes.deleteSandbox({ sandboxId });
+    await sandboxes.deleteSandbox({ sandboxId });
     while ((await count()) !== 0);
   });
 

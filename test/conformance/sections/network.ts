@@ -6,7 +6,6 @@ import { ErrorReason } from "@tidybox/protocol";
 import { expect } from "vitest";
 import { sh, type SpecInit } from "../../../packages/local/src/testing/test-service.ts";
 import { type Exception, section, type SentenceOptions } from "../contract.ts";
-import { ownService } from "../own-service.ts";
 import { refuses } from "../refusals.ts";
 import { running } from "../sandboxes.ts";
 
@@ -32,10 +31,10 @@ const RESOLVE = "getent hosts example.com || nslookup example.com";
 const NO_NAMES: Exception = {
   cannot: "resolve names where egress is denied",
   instead: async (context) => {
-    await using own = await ownService(context, {});
-    const sandboxId = await running(own, {}, withNetwork({ denyEgress: true }));
-    expect((await sh(own.bed.sandboxes, sandboxId, RESOLVE)).exitCode).not.toBe(0);
-    const told = (await own.bed.service.notices()).map(({ code }) => code);
+    const { sandboxes, service } = context.bed;
+    const sandboxId = await running(context, {}, withNetwork({ denyEgress: true }));
+    expect((await sh(sandboxes, sandboxId, RESOLVE)).exitCode).not.toBe(0);
+    const told = (await service.notices()).map(({ code }) => code);
     expect(told).toContain("names_not_resolved");
   },
 };

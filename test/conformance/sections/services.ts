@@ -211,11 +211,11 @@ export const services = section("3.11", (says) => {
   says(
     "(our choice) endpoints have http:// URLs here, for want of TLS, and the service says so",
     async (context) => {
-      await using own = await ownService(context, {});
+      const { sandboxes, service: local } = context.bed;
       const service = { port: 8080, visibility: PUBLIC, endpoint: HTTPS_OPEN };
-      const sandboxId = await running(own, {}, withServices(service));
-      expect(endpointOf(await own.bed.sandboxes.getSandbox({ sandboxId }))).toMatch(/^http:/);
-      const told = (await own.bed.service.notices()).map(({ code }) => code);
+      const sandboxId = await running(context, {}, withServices(service));
+      expect(endpointOf(await sandboxes.getSandbox({ sandboxId }))).toMatch(/^http:/);
+      const told = (await local.notices()).map(({ code }) => code);
       expect(told).toContain("endpoint_without_tls");
     },
     UNLESS,

@@ -4,7 +4,6 @@ import { expect } from "vitest";
 import { sh, specOf, untilEnded } from "../../../packages/local/src/testing/test-service.ts";
 import { type CaseContext, type Exception, section, type SentenceOptions } from "../contract.ts";
 import { furnished, READ_ONLY_VOLUME, SHARED_VOLUME } from "../furnishings.ts";
-import { ownService } from "../own-service.ts";
 import { expectReason, expectSpecRefused, refuses } from "../refusals.ts";
 import { running } from "../sandboxes.ts";
 import { mounting, NO_VOLUMES } from "../volumes.ts";
@@ -156,12 +155,11 @@ export const volumes = section("2.4", (sentence) => {
   sentence(
     "(our choice) the size of a volume on disk is accepted, not enforced, and people are told so",
     async (context) => {
-      await using own = await ownService(context, {});
       const sized = [{ name: "data", scratch: { size: "1Mi", medium: DISK } }];
-      const sandboxId = await running(own, ...mounting(sized));
+      const sandboxId = await running(context, ...mounting(sized));
       const script = "head -c 2000000 /dev/zero > /data/file; wc -c < /data/file";
-      expect(Number(await says(own, sandboxId, script))).toBe(2_000_000);
-      const told = (await own.bed.service.notices()).map(({ code }) => code);
+      expect(Number(await says(context, sandboxId, script))).toBe(2_000_000);
+      const told = (await context.bed.service.notices()).map(({ code }) => code);
       expect(told).toContain("volume_size_not_enforced");
     },
     UNLESS,
