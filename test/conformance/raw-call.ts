@@ -1,4 +1,9 @@
-import { connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
+import {
+  connect,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+  type OutgoingHttpHeaders,
+} from "node:http2";
 
 export interface RawCall {
   readonly baseUrl: string;
@@ -9,7 +14,7 @@ export interface RawCall {
 }
 
 export interface RawAnswer {
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: IncomingHttpHeaders & IncomingHttpStatusHeader;
   /** Empty where the headers were already the end. */
   readonly trailers: IncomingHttpHeaders;
   /** As they are framed: one byte of flags, four of length. */
@@ -32,7 +37,7 @@ export function rawCall({ baseUrl, path, headers = {}, message }: RawCall): Prom
       ...headers,
     });
     const chunks: Buffer[] = [];
-    let answered: IncomingHttpHeaders = {};
+    let answered: RawAnswer["headers"] = {};
     let trailers: IncomingHttpHeaders = {};
     stream.on("response", (received) => (answered = received));
     stream.on("trailers", (received) => (trailers = received));

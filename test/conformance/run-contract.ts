@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { type Bed, type BedName, openBed, whyNotHere } from "./beds.ts";
 import type { CaseBody } from "./contract.ts";
+import { closeSharedServices } from "./own-service.ts";
 import { sentences } from "./sections/index.ts";
 
 const PURGE_SECONDS = 15;
@@ -17,7 +18,13 @@ export function runContract(name: BedName): void {
   beforeAll(async () => {
     bed = await openBed(name);
   });
-  afterAll(() => bed.service.close());
+  afterAll(async () => {
+    try {
+      await closeSharedServices();
+    } finally {
+      await bed.service.close();
+    }
+  });
   for (const number of new Set(sentences.map(({ section }) => section))) {
     describe(`${number} ${name}`, () => {
       for (const sentence of sentences.filter(({ section }) => section === number)) {

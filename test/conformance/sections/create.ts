@@ -21,7 +21,7 @@ import {
 } from "../../../packages/local/src/testing/test-service.ts";
 import { type CaseContext, section } from "../contract.ts";
 import { mainScript } from "../main-processes.ts";
-import { NOTHING_STARTS, ownService } from "../own-service.ts";
+import { idleService, SMALL, smallService } from "../own-service.ts";
 import { running, started } from "../sandboxes.ts";
 
 /** How often one create is sent at once. */
@@ -50,7 +50,7 @@ const volumes: SpecInit["volumes"] = [
 export const creating = section("3.2", (says) => {
   says("answers at once, with an id of its own and CREATING or PENDING", async (context) => {
     // It would be RUNNING in an hour.
-    await using own = await ownService(context, NOTHING_STARTS);
+    await using own = await idleService(context);
     const [one, two] = [await started(own), await started(own)];
     expect(one.sandboxId).not.toBe("");
     expect(one.sandboxId).not.toBe(two.sandboxId);
@@ -124,8 +124,9 @@ export const creating = section("3.2", (says) => {
   });
 
   says("a create that was refused has not used its request_id", async (context) => {
-    await using own = await ownService(context, { ...NOTHING_STARTS, maxSandboxes: 1 });
+    await using own = await smallService(context);
     const { sandboxId } = await createAs(own, "");
+    for (let count = 1; count < SMALL; count += 1) await createAs(own, "");
     const requestId = randomUUID();
     expect(await refusalOf(createAs(own, requestId))).toMatchObject({
       code: Code.ResourceExhausted,

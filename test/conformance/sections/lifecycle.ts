@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { refusalOf, until, untilEnded } from "../../../packages/local/src/testing/test-service.ts";
 import { type CaseContext, section } from "../contract.ts";
 import { letGo, mainScript, stubborn, trapping, waitingMain } from "../main-processes.ts";
-import { NOTHING_STARTS, ownService } from "../own-service.ts";
+import { idleService } from "../own-service.ts";
 import { running, started } from "../sandboxes.ts";
 import { changes, stateOf, watched } from "../watched-states.ts";
 
@@ -88,7 +88,7 @@ export const lifecycle = section("3.1", (says) => {
   });
 
   says("a stop also ends what has not run yet", async (context) => {
-    await using own = await ownService(context, NOTHING_STARTS);
+    await using own = await idleService(context);
     const { sandboxId, status } = await started(own);
     expect(status?.state).toBe(State.CREATING);
     await own.bed.sandboxes.deleteSandbox({ sandboxId });
@@ -97,8 +97,8 @@ export const lifecycle = section("3.1", (says) => {
 
   says("TERMINATING is no end: it is polled through", async (context) => {
     const { sandboxes } = context.bed;
-    const sandboxId = await trapping(context, "trap 'sleep 0.3; exit 0' TERM");
-    const { sandbox } = await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 60 });
+    const sandboxId = await stubborn(context);
+    const { sandbox } = await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 1 });
     expect(stateOf(sandbox)).toBe(State.TERMINATING);
     const seen = await watched(context, sandboxId);
     expect(changes(seen)).toEqual([State.TERMINATING, State.TERMINATED]);
@@ -193,7 +193,7 @@ export const lifecycle = section("3.1", (says) => {
   });
 
   says("start_time and a runner_id are set once it runs", async (context) => {
-    await using own = await ownService(context, NOTHING_STARTS);
+    await using own = await idleService(context);
     const waiting = await started(own);
     expect(waiting.status?.startTime).toBeUndefined();
     const sandboxId = await running(context);
