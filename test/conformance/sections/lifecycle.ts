@@ -1,9 +1,17 @@
+import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { ErrorReason, isTerminal, KEEP_ALIVE_COMMAND, State } from "@tidybox/protocol";
+import {
+  ErrorReason,
+  isTerminal,
+  KEEP_ALIVE_COMMAND,
+  type Sandbox,
+  SandboxSpecSchema,
+  State,
+} from "@tidybox/protocol";
 import { expect } from "vitest";
 import { refusalOf, until, untilEnded } from "../../../packages/local/src/testing/test-service.ts";
-import { type CaseContext, section } from "../contract.ts";
+import { type CaseContext, type Exception, section } from "../contract.ts";
 import { letGo, mainScript, stubborn, trapping, waitingMain } from "../main-processes.ts";
 import { idleService } from "../own-service.ts";
 import { running, started } from "../sandboxes.ts";
@@ -21,6 +29,31 @@ async function oneOfEachEnd(context: CaseContext): Promise<readonly string[]> {
   await sandboxes.deleteSandbox({ sandboxId: terminated });
   return [completed.sandboxId, failed.sandboxId, terminated];
 }
+
+/** The one that is not the primary would go on for ever. */
+function startedBoth({ bed, tag }: CaseContext): Promise<Sandbox> {
+  const image = "python:3.11";
+  const spec = create(SandboxSpecSchema, {
+    containers: [
+      { name: "side", image, ...mainScript("while :; do sleep 1; done") },
+      { name: "primary", image, ...mainScript("exit 3") },
+    ],
+    primaryContainer: "primary",
+    tags: [tag],
+  });
+  return bed.sandboxes.createSandbox({ sandbox: { spec } });
+}
+
+const oneContainerOnly: Exception = {
+  cannot: "have several containers",
+  instead: async (context) => {
+    expect(await refusalOf(startedBoth(context))).toMatchObject({
+      code: Code.FailedPrecondition,
+      reason: ErrorReason.NO_SUITABLE_RUNNER,
+      message: expect.stringContaining("bubblewrap"),
+    });
+  },
+};
 
 export const lifecycle = section("3.1", (says) => {
   says("COMPLETED, FAILED and TERMINATED are final: nothing changes them", async (context) => {

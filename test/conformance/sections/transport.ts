@@ -136,6 +136,8 @@ export const transport = section("4", (says) => {
     const transport = createGrpcTransport({
       baseUrl: service.baseUrl,
       writeMaxBytes: 2 * MAX_MESSAGE_BYTES,
+      // In MB. With the default of 10 Node takes no answer while it has more to send than that.
+      nodeOptions: { maxSessionMemory: 1024 },
     });
     const other = createClient(SandboxService, transport);
     const headers = bearer(context);
