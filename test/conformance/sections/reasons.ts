@@ -40,13 +40,13 @@ export const reasons = section("5.3", (says) => {
         for await (const _entry of sandboxes.streamLogs({ sandboxId })) continue;
       };
       const calls = [
-        sandboxes.getSandbox({ sandboxId }),
-        sandboxes.deleteSandbox({ sandboxId }),
-        sandboxes.exec({ sandboxId, command: ["true"] }),
-        sandboxes.readFile({ sandboxId, path: "x" }),
-        sandboxes.writeFile({ sandboxId, path: "x" }),
-        sandboxes.createFileSystemSnapshot({ sandboxId }),
-        ...[exec(), logs()],
+        () => sandboxes.getSandbox({ sandboxId }),
+        () => sandboxes.deleteSandbox({ sandboxId }),
+        () => sandboxes.exec({ sandboxId, command: ["true"] }),
+        () => sandboxes.readFile({ sandboxId, path: "x" }),
+        () => sandboxes.writeFile({ sandboxId, path: "x" }),
+        () => sandboxes.createFileSystemSnapshot({ sandboxId }),
+        ...[exec, logs],
       ];
       for (const call of calls) {
         expect(await refusalOf(call())).toMatchObject({
