@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import { refusalOf, sh } from "../../../packages/local/src/testing/test-service.ts";
 import type { Bed } from "../beds.ts";
 import { section } from "../contract.ts";
+import { drained } from "../drained.ts";
 import { running } from "../sandboxes.ts";
 
 type Metadata = Readonly<Record<string, string>>;
@@ -23,10 +24,6 @@ function clientsSending({ service }: Bed, metadata: Metadata) {
   };
 }
 
-async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
-  for await (const _message of stream) continue;
-}
-
 /** One call of each RPC that there is. */
 function everyCall({ sandboxes, discovery, settings }: ReturnType<typeof clientsSending>) {
   const sandboxId = "sb-none";
@@ -39,8 +36,8 @@ function everyCall({ sandboxes, discovery, settings }: ReturnType<typeof clients
     () => sandboxes.deleteSandbox({ sandboxId, allowMissing: true }),
     () => sandboxes.purgeSandboxes({ tags: ["none"], dryRun: true }),
     () => sandboxes.exec({ sandboxId, command: ["true"] }),
-    () => readAll(sandboxes.streamExec(one({}))),
-    () => readAll(sandboxes.streamLogs({ sandboxId })),
+    () => drained(sandboxes.streamExec(one({}))),
+    () => drained(sandboxes.streamLogs({ sandboxId })),
     () => sandboxes.writeFile({ sandboxId, path: "/tmp/x" }),
     () => sandboxes.readFile({ sandboxId, path: "/tmp/x" }),
     () => sandboxes.createFileSystemSnapshot({ sandboxId }),
@@ -131,6 +128,6 @@ export const authentication = section("4", (says) => {
     });
     expect((await sandboxes.getSandbox({ sandboxId })).sandboxId).toBe(sandboxId);
     expect((await sh(sandboxes, sandboxId, "echo hello")).stdout).toBe("hello\n");
-    await readAll(sandboxes.streamLogs({ sandboxId }));
+    await drained(sandboxes.streamLogs({ sandboxId }));
   });
 });

@@ -113,6 +113,19 @@ export const creating = section("3.2", (says) => {
     },
   );
 
+  says(
+    "(our choice) of two specs sent at once with one request_id one is refused",
+    async (context) => {
+      const requestId = randomUUID();
+      const answers = await Promise.allSettled(
+        ["one:1", "two:2"].map((image) => createAs(context, requestId, { image })),
+      );
+      const refused = answers.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+      expect(refused).toMatchObject([{ code: Code.InvalidArgument }]);
+      expect(await made(context)).toHaveLength(1);
+    },
+  );
+
   says("(our choice) a request_id has at most 128 bytes, as elsewhere", async (context) => {
     const longest = "ä".repeat(MAX_REQUEST_ID_BYTES / 2);
     const first = await createAs(context, longest);

@@ -9,6 +9,7 @@ import {
   sh,
 } from "../../../packages/local/src/testing/test-service.ts";
 import { section } from "../contract.ts";
+import { drained } from "../drained.ts";
 import { ownService, SMALL, smallService } from "../own-service.ts";
 import { running, started } from "../sandboxes.ts";
 
@@ -57,14 +58,11 @@ export const errorCodes = section("5.2", (says) => {
     const { sandboxes, discovery } = bed;
     const sandboxId = "sb-none";
     const snapshot = { fileSystemSnapshotId: "fss-none" };
-    const logs = async () => {
-      for await (const _entry of sandboxes.streamLogs({ sandboxId })) continue;
-    };
     const calls = [
       () => sandboxes.getSandbox({ sandboxId }),
       () => sandboxes.deleteSandbox({ sandboxId }),
       () => sandboxes.exec({ sandboxId, command: ["true"] }),
-      logs,
+      () => drained(sandboxes.streamLogs({ sandboxId })),
       () => sandboxes.readFile({ sandboxId, path: "/tmp/x" }),
       () => sandboxes.writeFile({ sandboxId, path: "/tmp/x" }),
       () => sandboxes.createFileSystemSnapshot({ sandboxId }),

@@ -138,6 +138,16 @@ export const lifecycle = section("3.1", (says) => {
   });
 
   says(
+    "with several containers the primary one decides when and how it ends",
+    async (context) => {
+      const { sandboxId } = await startedBoth(context);
+      const ended = await untilEnded(context.bed.sandboxes, sandboxId);
+      expect(ended.status).toMatchObject({ state: State.COMPLETED, exitCode: 3 });
+    },
+    { unless: { process: oneContainerOnly, docker: oneContainerOnly } },
+  );
+
+  says(
     "a quick main process may never be seen RUNNING, and never after its end",
     async (context) => {
       const { sandboxId } = await started(context, { command: "true" });

@@ -4,6 +4,7 @@ import { expect } from "vitest";
 import { Requests } from "../../../packages/local/src/testing/requests.ts";
 import { refusalOf, sh, type SpecInit } from "../../../packages/local/src/testing/test-service.ts";
 import { type Exception, section } from "../contract.ts";
+import { drained } from "../drained.ts";
 import { ownService, SMALL, smallService } from "../own-service.ts";
 import { running, started } from "../sandboxes.ts";
 
@@ -34,10 +35,7 @@ export const reasons = section("5.3", (says) => {
         const requests = new Requests();
         requests.send({ case: "init", value: { sandboxId, command: ["true"] } });
         requests.end();
-        for await (const _message of sandboxes.streamExec(requests)) continue;
-      };
-      const logs = async () => {
-        for await (const _entry of sandboxes.streamLogs({ sandboxId })) continue;
+        await drained(sandboxes.streamExec(requests));
       };
       const calls = [
         () => sandboxes.getSandbox({ sandboxId }),
@@ -46,7 +44,8 @@ export const reasons = section("5.3", (says) => {
         () => sandboxes.readFile({ sandboxId, path: "x" }),
         () => sandboxes.writeFile({ sandboxId, path: "x" }),
         () => sandboxes.createFileSystemSnapshot({ sandboxId }),
-        ...[exec, logs],
+        () => drained(sandboxes.streamLogs({ sandboxId })),
+        exec,
       ];
       for (const call of calls) {
         expect(await refusalOf(call())).toMatchObject({
@@ -63,14 +62,11 @@ export const reasons = section("5.3", (says) => {
       const { sandboxes } = context.bed;
       const sandboxId = await running(context);
       await sandboxes.purgeSandboxes({ tags: [context.tag] });
-      const logs = async () => {
-        for await (const _entry of sandboxes.streamLogs({ sandboxId })) continue;
-      };
       const calls = [
         () => sandboxes.exec({ sandboxId, command: ["true"] }),
         () => sandboxes.readFile({ sandboxId, path: "x" }),
         () => sandboxes.writeFile({ sandboxId, path: "x" }),
-        logs,
+        () => drained(sandboxes.streamLogs({ sandboxId })),
       ];
       for (const call of calls) {
         expect(await refusalOf(call())).toMatchObject({

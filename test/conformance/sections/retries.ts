@@ -21,7 +21,7 @@ function hintSeconds({ error }: Refusal): number {
   return Number(delay?.seconds ?? 0n) + (delay?.nanos ?? 0) / 1e9;
 }
 
-async function tags({ bed, tag }: CaseContext): Promise<number> {
+async function countOf({ bed, tag }: CaseContext): Promise<number> {
   const { sandboxes } = await bed.sandboxes.listSandboxes({ tags: [tag], showTerminated: true });
   return sandboxes.length;
 }
@@ -51,10 +51,33 @@ export const retries = section("5.4", (says) => {
       for (let count = 0; count < SMALL; count += 1) ids.push((await started(own)).sandboxId);
       const refused = await refusalOf(started(own));
       expect(refused.code).toBe(Code.ResourceExhausted);
-      expect(await tags(own)).toBe(SMALL);
+      expect(await countOf(own)).toBe(SMALL);
       await own.bed.sandboxes.deleteSandbox({ sandboxId: ids[0] ?? "" });
       await started(own);
-      expect(await tags(own)).toBe(SMALL + 1);
+      expect(await countOf(own)).toBe(SMALL + 1);
+    },
+  );
+
+  says("creates that come at once never make more than there is room for", async (context) => {
+    await using own = await smallService(context);
+    const answers = await Promise.allSettled(Array.from({ length: 20 }, () => started(own)));
+    const refused = answers.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+    expect(refused).toHaveLength(20 - SMALL);
+    for (const error of refused) expect(error).toMatchObject({ code: Code.ResourceExhausted });
+    expect(await countOf(own)).toBe(SMALL);
+  });
+
+  says(
+    "without room a create that was made before is still answered by its token",
+    async (context) => {
+      await using own = await smallService(context);
+      const spec = { containers: [{ name: "main", image: "python:3.11" }], tags: [own.tag] };
+      const request = { sandbox: { spec }, requestId: randomUUID() };
+      const first = await own.bed.sandboxes.createSandbox(request);
+      for (let count = 1; count < SMALL; count += 1) await started(own);
+      const again = await own.bed.sandboxes.createSandbox(request);
+      expect(again.sandboxId).toBe(first.sandboxId);
+      expect(await refusalOf(started(own))).toMatchObject({ code: Code.ResourceExhausted });
     },
   );
 
@@ -86,7 +109,7 @@ export const retries = section("5.4", (says) => {
         faults: { fail: { create: "1x", get: "2x" }, latency: { start: "60m" } },
       });
       expect(await refusalOf(started(own))).toMatchObject({ code: Code.Unavailable });
-      expect(await tags(own)).toBe(0);
+      expect(await countOf(own)).toBe(0);
       const { sandboxId } = await started(own);
       const get = () => own.bed.sandboxes.getSandbox({ sandboxId });
       for (let attempt = 0; attempt < 2; attempt += 1)
@@ -107,10 +130,10 @@ export const retries = section("5.4", (says) => {
     };
     const create = () => sandboxes.createSandbox({ sandbox: { spec }, requestId });
     await refusalOf(create());
-    expect(await tags(own)).toBe(1);
+    expect(await countOf(own)).toBe(1);
     const { sandboxId } = await create();
     expect((await sandboxes.getSandbox({ sandboxId })).sandboxId).toBe(sandboxId);
-    expect(await tags(own)).toBe(1);
+    expect(await countOf(own)).toBe(1);
   });
 
   says("RetryInfo is positive, and no longer than clients wait", async (context) => {

@@ -118,40 +118,52 @@ export const transport = section("4", (says) => {
     expect(new Set(answers.map((answer) => answer.sandboxId))).toEqual(new Set([sandboxId]));
   });
 
-  says("a message of 100 MiB is taken", async (context) => {
-    const sandboxId = await running(context);
-    const size = MAX_MESSAGE_BYTES - FRAMING_BYTES;
-    expect(await countedInOneFrame(context, sandboxId, size)).toBe(size);
-  });
+  says(
+    "a message of 100 MiB is taken",
+    async (context) => {
+      const sandboxId = await running(context);
+      const size = MAX_MESSAGE_BYTES - FRAMING_BYTES;
+      expect(await countedInOneFrame(context, sandboxId, size)).toBe(size);
+    },
+    { timeoutSeconds: 60 },
+  );
 
-  says("a message of nearly 100 MiB is answered", async (context) => {
-    await using own = await idleService(context);
-    const size = 99 * MEBIBYTE;
-    const created = await started(own, {}, { annotations: { large: "x".repeat(size) } });
-    expect(created.spec?.annotations["large"]).toHaveLength(size);
-  });
+  says(
+    "a message of nearly 100 MiB is answered",
+    async (context) => {
+      await using own = await idleService(context);
+      const size = 99 * MEBIBYTE;
+      const created = await started(own, {}, { annotations: { large: "x".repeat(size) } });
+      expect(created.spec?.annotations["large"]).toHaveLength(size);
+    },
+    { timeoutSeconds: 60 },
+  );
 
-  says("a larger message is RESOURCE_EXHAUSTED, and other calls go on", async (context) => {
-    const { sandboxes, service } = context.bed;
-    const transport = createGrpcTransport({
-      baseUrl: service.baseUrl,
-      writeMaxBytes: 2 * MAX_MESSAGE_BYTES,
-      // In MB. With the default of 10 Node takes no answer while it has more to send than that.
-      nodeOptions: { maxSessionMemory: 1024 },
-    });
-    const other = createClient(SandboxService, transport);
-    const headers = bearer(context);
-    const request = {
-      sandboxId: "sb-none",
-      path: "/tmp/x",
-      content: new Uint8Array(MAX_MESSAGE_BYTES),
-    };
-    expect(await refusalOf(other.writeFile(request, { headers }))).toMatchObject({
-      code: Code.ResourceExhausted,
-    });
-    for (const client of [other, sandboxes])
-      expect((await client.listSandboxes({ tags: ["none"] }, { headers })).sandboxes).toEqual([]);
-  });
+  says(
+    "a larger message is RESOURCE_EXHAUSTED, and other calls go on",
+    async (context) => {
+      const { sandboxes, service } = context.bed;
+      const larger = createGrpcTransport({
+        baseUrl: service.baseUrl,
+        writeMaxBytes: 2 * MAX_MESSAGE_BYTES,
+        // In MB. With the default of 10 Node takes no answer while it has more to send than that.
+        nodeOptions: { maxSessionMemory: 1024 },
+      });
+      const other = createClient(SandboxService, larger);
+      const headers = bearer(context);
+      const request = {
+        sandboxId: "sb-none",
+        path: "/tmp/x",
+        content: new Uint8Array(MAX_MESSAGE_BYTES),
+      };
+      expect(await refusalOf(other.writeFile(request, { headers }))).toMatchObject({
+        code: Code.ResourceExhausted,
+      });
+      for (const client of [other, sandboxes])
+        expect((await client.listSandboxes({ tags: ["none"] }, { headers })).sandboxes).toEqual([]);
+    },
+    { timeoutSeconds: 60 },
+  );
 
   says("a file of 32 MiB and what frames it fit one message, each way", async (context) => {
     const { sandboxes } = context.bed;
