@@ -54,7 +54,10 @@ export interface LocalServiceOptions {
   readonly host?: string;
   /** Default 0: any free one. */
   readonly port?: number;
-  /** Clients send `authorization: Bearer <token>`. Default: 256 random bits. */
+  /**
+   * Clients send `authorization: Bearer <token>`, or as those of Weights & Biases do
+   * `x-wandb-api-key: <token>`. Default: 256 random bits.
+   */
   readonly token?: string;
   /** Default `auto`: bubblewrap where it works, else process with a notice. A named one is never replaced. */
   readonly engine?: EngineChoice;
