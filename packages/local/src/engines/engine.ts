@@ -162,6 +162,8 @@ export interface Engine {
   readonly enforces?: readonly ("cpu" | "memory" | "read_only_root")[];
   /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
   readonly mountsVolumeFolders?: boolean;
+  /** Default: a moment. A client that looks at a sandbox which is starting or ending waits so long for it. */
+  readonly usualStartSeconds?: number;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

@@ -248,7 +248,7 @@ describe.runIf(here)("the engine docker", () => {
   test("ends what a cancelled command has put into sessions of its own, and nothing of others", async () => {
     const sandboxId = await createRunning(service.client);
     await sh(service.client, sandboxId, "setsid sleep 620 >/dev/null 2>&1 &");
-    const script = "setsid sh -c 'sleep 621; :' & setsid setsid sleep 622 & sleep 623";
+    const script = `setsid sh -c 'setsid sh -c "sleep 621; :" & sleep 622; :' & sleep 623`;
     const running = service.client.exec(
       { sandboxId, command: ["/bin/sh", "-c", script] },
       { timeoutMs: 1500 },

@@ -45,6 +45,7 @@ export class DockerEngine implements Engine {
   readonly publishesPorts: boolean;
   readonly servicesHaveEgress = true;
   readonly enforces = ["cpu", "memory", "read_only_root"] as const;
+  readonly usualStartSeconds = 1;
   readonly #options: DockerEngineOptions;
   readonly #images: DockerImages;
   readonly #labels: Readonly<Record<string, string>>;
@@ -116,7 +117,10 @@ export class DockerEngine implements Engine {
       lifeline.destroy();
       throw error;
     });
-    const sandbox = new DockerSandbox({ docker, container, plan, lifeline, holders, hostPorts });
+    const sandbox = new DockerSandbox({
+      ...{ docker, container, plan, lifeline, holders, hostPorts },
+      remove: () => place.belongings.removeContainer(container.id),
+    });
     try {
       await restoreMemoryVolumes(sandbox, plan);
       for (const { path, content } of plan.files) {
