@@ -59,6 +59,8 @@ export function planContainer(
     memoryLimitBytes: memoryLimitBytes(container),
     cpuLimitCores: cpuLimitCores(container),
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
+    dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
+    runsAsRoot: container.securityContext?.runAsUser === 0,
   };
 }
 

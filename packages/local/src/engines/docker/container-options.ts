@@ -31,6 +31,7 @@ export function containerOptions(
     Cmd: [],
     Env: Object.entries(plan.environment).map(([key, value]) => `${key}=${value}`),
     WorkingDir: plan.workingDirectory,
+    ...(plan.runsAsRoot === true && { User: "0" }),
     OpenStdin: true,
     // Its input ends with the first one who holds it, and that is this service.
     StdinOnce: true,
@@ -48,6 +49,7 @@ export function containerOptions(
       PortBindings: Object.fromEntries(
         ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]]),
       ),
+      CapDrop: [...(plan.dropsCapabilities ?? [])],
       ...(plan.readOnlyRoot === true && { ReadonlyRootfs: true }),
       ...(networkOf !== undefined && { NetworkMode: `container:${networkOf}` }),
       ...(networkOf === undefined && plan.denyEgress && { NetworkMode: "none" }),
