@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { clientImport } from "./cases/client-import.ts";
+import { docker } from "./cases/docker.ts";
 import { hundred } from "./cases/hundred.ts";
 import { exec, lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
@@ -22,6 +23,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),
   streaming: () => streaming(quick ? 16 : 256, quick ? 1 : 5),
   "thousand-execs": () => thousandExecs(quick ? 50 : 1000),
+  docker: () => docker(quick ? 5 : 40),
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
 };
 

@@ -44,6 +44,10 @@ export interface SandboxPlan {
   readonly dropsCapabilities?: readonly string[];
   /** Only volumes and what the system has in memory can be written. */
   readonly readOnlyRoot?: boolean;
+  /** As the spec names them, without `CAP_`, or `ALL`. Matters where sandboxes have any. Default: none. */
+  readonly dropsCapabilities?: readonly string[];
+  /** Root was asked for, whatever the image says. Matters where images have users. Default false. */
+  readonly runsAsRoot?: boolean;
   /**
    * Directories of the host that are volumes of that name, mounted live and shared with other
    * sandboxes: nothing may be looked up or made in them from outside.
@@ -171,6 +175,8 @@ export interface Engine {
   readonly privileges?: "none" | "container" | "account";
   /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
   readonly mountsVolumeFolders?: boolean;
+  /** Default: a moment. A client that looks at a sandbox which is starting or ending waits so long for it. */
+  readonly usualStartSeconds?: number;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

@@ -61,6 +61,8 @@ export function planContainer(
     runsAsRoot: container.securityContext?.runAsUser === 0,
     dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
+    dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
+    runsAsRoot: container.securityContext?.runAsUser === 0,
   };
 }
 

@@ -285,7 +285,7 @@ export class Sandboxes {
   /** For a client: a sandbox that is about to run, or to end, gets a moment to do so. */
   async look(sandboxId: string): Promise<SandboxRecord> {
     const record = this.get(sandboxId);
-    await record.arrived(LOOK_SECONDS);
+    await record.arrived(this.#options.engine.usualStartSeconds ?? LOOK_SECONDS);
     return record;
   }
 

@@ -38,7 +38,7 @@ describe.runIf(testDockerHost !== undefined)("a Docker that fails", () => {
     await service.close();
     proxy.close();
     const left = await containersOf(docker, service);
-    if (left.length > 0) throw new Error(`containers are left: ${left.length}`);
+    if (left.length > 0) throw new Error(`${left.length} containers of the service are left`);
   });
 
   const reasonOf = async (sandboxId: string): Promise<string> => {
