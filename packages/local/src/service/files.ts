@@ -12,8 +12,12 @@ import {
   WriteFileResponseSchema,
 } from "@tidybox/protocol";
 import { SandboxFileError } from "../engines/sandbox-file-error.ts";
-import { failure, invalidArgument } from "./failures.ts";
+import { containerNotRunning, failure, invalidArgument, sandboxNotRunning } from "./failures.ts";
+import { stateName } from "./lifecycle.ts";
 import type { Sandboxes } from "./sandboxes.ts";
+
+/** PATH_MAX, less its final NUL. */
+const MAX_PATH_BYTES = 4095;
 
 type Operation = "read" | "write";
 
@@ -29,6 +33,7 @@ export async function readFile(
       content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES),
     });
   } catch (error) {
+    refuseEnded(sandboxes, sandboxId, container);
     throw fileFailure(error, path, "read");
   }
 }
@@ -45,15 +50,25 @@ export async function writeFile(
     await sandbox.writeFile(path, content);
     return create(WriteFileResponseSchema);
   } catch (error) {
+    refuseEnded(sandboxes, sandboxId, container);
     throw fileFailure(error, path, "write");
   }
 }
 
+/** A sandbox that ends under a file call is no longer there to be read: its files are not missing. */
+function refuseEnded(sandboxes: Sandboxes, sandboxId: string, container: string): void {
+  const record = sandboxes.get(sandboxId);
+  if (record.running === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
+  if (record.runningContainer(container) === undefined)
+    throw containerNotRunning(sandboxId, container);
+}
+
 function checkPath(path: string): void {
-  if (path !== "" && !path.includes("\0")) return;
-  throw invalidArgument([
-    { field: "path", description: "must not be empty and must not contain NUL" },
-  ]);
+  const refused = (description: string) => invalidArgument([{ field: "path", description }]);
+  if (path === "" || path.includes("\0"))
+    throw refused("must not be empty and must not contain NUL");
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+    throw refused(`must have at most ${MAX_PATH_BYTES} bytes, as any path on Linux`);
 }
 
 function fileFailure(error: unknown, path: string, operation: Operation): unknown {
@@ -82,6 +97,8 @@ function fileFailure(error: unknown, path: string, operation: Operation): unknow
       );
     case "too_large":
       return tooLarge(path, operation, error.sizeBytes);
+    case "unusable_path":
+      return failure(Code.FailedPrecondition, ErrorReason.FILE_IO_FAILED, error.message, options);
     case "io_failed":
       return failure(Code.Internal, ErrorReason.FILE_IO_FAILED, error.message, options);
   }

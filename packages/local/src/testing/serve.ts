@@ -16,6 +16,7 @@ try {
   });
   process.on("message", (message) => {
     if (message === "notices") process.send?.(notices);
+    else if (message === "memory") process.send?.(memory());
     else void service.close().then(() => process.disconnect());
   });
   // The test is gone: end in order, as the coordinator would.
@@ -25,4 +26,10 @@ try {
   const code = error instanceof LocalServiceError ? error.code : "unexpected";
   process.send?.({ code, message: error instanceof Error ? error.message : String(error) });
   process.disconnect();
+}
+
+/** What is really held: without the garbage, where the test has started this with `--expose-gc`. */
+function memory(): NodeJS.MemoryUsage {
+  globalThis.gc?.();
+  return process.memoryUsage();
 }

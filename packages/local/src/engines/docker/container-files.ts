@@ -90,7 +90,7 @@ function reasonOf(
     case FILE_IS_DIRECTORY:
       return ["is_directory", " is a directory"];
     case FILE_IS_IRREGULAR:
-      return ["io_failed", " is not a regular file"];
+      return ["unusable_path", " is not a regular file"];
     case FILE_DENIED:
       return ["permission_denied", ": permission denied"];
     case 127:
@@ -100,5 +100,7 @@ function reasonOf(
     return ["permission_denied", `: ${said}`];
   if (/not a directory|file exists|no such file|nonexistent/i.test(said))
     return ["not_found", `: ${said}`];
+  if (/file name too long|too many levels of symbolic links/i.test(said))
+    return ["unusable_path", `: ${said}`];
   return ["io_failed", `: ${said || `exit code ${exitCode}`}`];
 }
