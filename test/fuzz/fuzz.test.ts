@@ -8,9 +8,11 @@ const SEED = 20_261_125;
 const CASES = 50_000;
 const MEBIBYTE = 1024 * 1024;
 
-/** What 40,000 cases may add: records of ended sandboxes are kept, up to 64 MiB of them. */
-const MAX_MORE_USED_BYTES = 64 * MEBIBYTE;
-const MAX_MORE_RESIDENT_BYTES = 300 * MEBIBYTE;
+/** What 40,000 cases may add: some hundred records of ended sandboxes, which are kept a while. */
+const MAX_MORE_USED_BYTES = 32 * MEBIBYTE;
+
+/** With what the allocator keeps for later: of two messages of 100 MiB at once, for instance. */
+const MAX_MORE_RESIDENT_BYTES = 400 * MEBIBYTE;
 
 /** For a machine with much else to do. */
 const TIMEOUT_MILLISECONDS = 900_000;

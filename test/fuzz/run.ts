@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withDeadline } from "../../packages/local/src/deadline.ts";
-import { descendantsOf } from "../../packages/local/src/testing/process-tree.ts";
+import { descendantsOf, procFile } from "../../packages/local/src/testing/process-tree.ts";
 import {
   COLLECTING_GARBAGE,
   startTestService,
@@ -82,7 +82,7 @@ export async function fuzz({ seed, cases, first = 0, onRound }: FuzzOptions): Pr
   let world: RealWorld | undefined;
   let memoryBefore: Memory | undefined;
   let memoryAfter: Memory | undefined;
-  const processes = new Set<number>();
+  const processes = new Map<number, string>();
   try {
     world = await RealWorld.make(service);
     const run = async (each: FuzzCase, index: number): Promise<void> => {
@@ -109,7 +109,7 @@ export async function fuzz({ seed, cases, first = 0, onRound }: FuzzOptions): Pr
         ANSWER_SECONDS,
         () => new Error(`the service no longer answers after case ${first + last}`),
       );
-      for (const each of descendantsOf(pid)) processes.add(each);
+      for (const each of descendantsOf(pid)) processes.set(each, startOf(each));
       if (last >= cases * WARM_UP_SHARE) memoryBefore ??= await settled(service);
       onRound?.(last);
     }
@@ -119,7 +119,9 @@ export async function fuzz({ seed, cases, first = 0, onRound }: FuzzOptions): Pr
     await service.close().catch((error: unknown) => counts.problems.push(String(error)));
   }
   const left = [
-    ...[...processes].filter(isAlive).map((each) => `process ${each}`),
+    ...[...processes]
+      .filter(([each, start]) => start !== "" && startOf(each) === start)
+      .map(([each]) => `process ${each}`),
     ...mountsOf(service.folder).map((each) => `mount ${each}`),
     ...(world.hostIsUntouched() ? [] : ["a change in a folder of the host"]),
   ];
@@ -191,8 +193,8 @@ async function atOnce(
 /** Once nothing is under way any more, without the garbage. */
 async function settled(service: TestService): Promise<Memory> {
   await sleep(SETTLE_SECONDS * 1000);
-  const { rss, heapUsed, external } = await service.memory();
-  return { residentBytes: rss, usedBytes: heapUsed + external };
+  const { rss, heapUsed, arrayBuffers } = await service.memory();
+  return { residentBytes: rss, usedBytes: heapUsed + arrayBuffers };
 }
 
 /** What is mounted from or at the folder. */
@@ -201,11 +203,9 @@ function mountsOf(folder: string): readonly string[] {
   return mounts.filter((line) => line.includes(folder));
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+/** Tells a process from a later one of the same number; empty for one that is dead. */
+function startOf(pid: number): string {
+  const stat = procFile(pid, "stat");
+  const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return state === "Z" ? "" : (fields[18] ?? "");
 }

@@ -92,8 +92,10 @@ export class RealWorld {
     const { client } = this.#service;
     const { fileSystemSnapshots } = await client.listFileSystemSnapshots({});
     const ready = fileSystemSnapshots.find(({ state }) => state === SnapshotState.READY);
-    for (const { fileSystemSnapshotId } of fileSystemSnapshots) {
+    for (const { fileSystemSnapshotId, state } of fileSystemSnapshots) {
+      // One that is still being taken can be deleted the next time.
       if (fileSystemSnapshotId === ready?.fileSystemSnapshotId) continue;
+      if (state === SnapshotState.CREATING) continue;
       await client.deleteFileSystemSnapshot({ fileSystemSnapshotId, allowMissing: true });
     }
     if (ready !== undefined) return [ready.fileSystemSnapshotId];

@@ -14,6 +14,7 @@ import { LocalServiceError } from "../error.ts";
 import { connectionValues } from "../faults/connection-cut.ts";
 import { bearerCheck, randomToken } from "./bearer-token.ts";
 import { dropEndlessTimeouts } from "./endless-timeouts.ts";
+import { unpackingInTurns } from "./unpacking-in-turns.ts";
 
 /** Calls that are still running when the listener closes get this long to say how they ended. */
 const CLOSE_SECONDS = 1;
@@ -61,6 +62,7 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     writeMaxBytes: MAX_MESSAGE_BYTES,
     // Nothing is gained by compressing for loopback; what a client compressed is still read.
     compressMinBytes: Number.MAX_SAFE_INTEGER,
+    acceptCompression: unpackingInTurns(),
     shutdownSignal: shutdown.signal,
   });
   const isAllowed = bearerCheck(token);

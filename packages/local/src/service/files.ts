@@ -19,6 +19,9 @@ import type { Sandboxes } from "./sandboxes.ts";
 /** PATH_MAX, less its final NUL. */
 const MAX_PATH_BYTES = 4095;
 
+/** A file of 32 MiB takes a second or two; what takes longer waits for somebody. */
+const FILE_SECONDS = 60;
+
 type Operation = "read" | "write";
 
 export async function readFile(
@@ -28,11 +31,14 @@ export async function readFile(
 ): Promise<ReadFileResponse> {
   checkPath(path);
   const sandbox = await sandboxes.running(sandboxId, container, context.signal);
+  const late = AbortSignal.timeout(FILE_SECONDS * 1000);
+  const signal = AbortSignal.any([late, context.signal]);
   try {
     return create(ReadFileResponseSchema, {
-      content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES),
+      content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES, signal),
     });
   } catch (error) {
+    if (late.aborted) throw waitedFor(path, "read");
     refuseEnded(sandboxes, sandboxId, container);
     throw fileFailure(error, path, "read");
   }
@@ -46,10 +52,13 @@ export async function writeFile(
   checkPath(path);
   if (content.length > UNARY_FILE_CAP_BYTES) throw tooLarge(path, "write", content.length);
   const sandbox = await sandboxes.running(sandboxId, container, context.signal);
+  const late = AbortSignal.timeout(FILE_SECONDS * 1000);
+  const signal = AbortSignal.any([late, context.signal]);
   try {
-    await sandbox.writeFile(path, content);
+    await sandbox.writeFile(path, content, signal);
     return create(WriteFileResponseSchema);
   } catch (error) {
+    if (late.aborted) throw waitedFor(path, "write");
     refuseEnded(sandboxes, sandboxId, container);
     throw fileFailure(error, path, "write");
   }
@@ -102,6 +111,13 @@ function fileFailure(error: unknown, path: string, operation: Operation): unknow
     case "io_failed":
       return failure(Code.Internal, ErrorReason.FILE_IO_FAILED, error.message, options);
   }
+}
+
+function waitedFor(path: string, operation: Operation): ConnectError {
+  const message = `${path}: could not be opened within ${FILE_SECONDS} s; a pipe that nobody else opens?`;
+  return failure(Code.FailedPrecondition, ErrorReason.FILE_IO_FAILED, message, {
+    metadata: { [FileErrorMetadata.FILE_PATH]: path, [FileErrorMetadata.OPERATION]: operation },
+  });
 }
 
 function tooLarge(path: string, operation: Operation, sizeBytes: number | undefined): ConnectError {

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { collectOutput } from "../collect-output.ts";
 import type { EngineProcess, ExecCommand } from "../engine.ts";
+import { execUntil } from "../exec-until.ts";
 import { readBounded } from "../read-bounded.ts";
 import {
   fileErrorFromErrno,
@@ -42,14 +43,15 @@ exec cat >"$1"`;
  */
 export class SandboxFiles {
   readonly #root: string;
-  readonly #exec: Exec;
+  readonly #sandbox: { readonly exec: Exec };
 
   constructor(root: string, exec: Exec) {
     this.#root = root;
-    this.#exec = exec;
+    this.#sandbox = { exec };
   }
 
-  async read(path: string, maxSizeBytes: number): Promise<Uint8Array> {
+  /** The signal ends what waits inside: between a look and the opening, a file can become a pipe. */
+  async read(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
     try {
       const file = await openContained(this.#root, path, constants.O_RDONLY, {
         makeParents: false,
@@ -60,12 +62,14 @@ export class SandboxFiles {
         await file.close();
       }
     } catch (error) {
-      if (error instanceof NeedsSandboxResolution) return this.#readInside(path, maxSizeBytes);
+      if (error instanceof NeedsSandboxResolution)
+        return this.#readInside(path, maxSizeBytes, signal);
       throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
     }
   }
 
-  async write(path: string, content: Uint8Array): Promise<void> {
+  /** The same. */
+  async write(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
     try {
       const flags = constants.O_WRONLY | constants.O_CREAT;
       const file = await openContained(this.#root, path, flags, { makeParents: true });
@@ -79,13 +83,17 @@ export class SandboxFiles {
         await file.close();
       }
     } catch (error) {
-      if (error instanceof NeedsSandboxResolution) return this.#writeInside(path, content);
+      if (error instanceof NeedsSandboxResolution) return this.#writeInside(path, content, signal);
       throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
     }
   }
 
-  async #readInside(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    const process = await this.#exec({
+  async #readInside(
+    path: string,
+    maxSizeBytes: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    const process = await execUntil(signal, this.#sandbox, {
       argv: ["/bin/sh", "-c", READ_SCRIPT, "tidybox-read-file", path, String(maxSizeBytes)],
       environment: {},
       wantsInput: false,
@@ -108,8 +116,12 @@ export class SandboxFiles {
     return stdout.bytes;
   }
 
-  async #writeInside(path: string, content: Uint8Array): Promise<void> {
-    const process = await this.#exec({
+  async #writeInside(
+    path: string,
+    content: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const process = await execUntil(signal, this.#sandbox, {
       argv: ["/bin/sh", "-c", WRITE_SCRIPT, "tidybox-write-file", path],
       environment: {},
       wantsInput: true,
