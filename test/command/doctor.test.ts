@@ -60,6 +60,9 @@ test("doctor proves the local engine with a sandbox, says what is in it, and lea
   expect(stateOf(report, "sandbox")).toBe("ok");
   expect(stateOf(report, "terminals")).toBe("ok");
   expect(stateOf(report, "limits")).toBeDefined();
+  // What nothing here keeps a sandbox from is said, not left to be found out.
+  expect(stateOf(report, "disk")).toBe("weaker");
+  expect(stateOf(report, "memory")).toBe("weaker");
   const found = new Map(report.inside?.tools.map(({ name, path }) => [name, path]));
   expect(found.get("sh")).toBeTruthy();
   expect(found.has("python3")).toBe(true);
@@ -70,6 +73,8 @@ test("doctor takes the engine that is configured, and tells a person what is wea
   const { stdout, exitCode } = await doctor([], {}, { local: { engine: "process" } });
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^engine +process \(as configured\)$/m);
+  expect(stdout).toMatch(/^! +isolation +none: /m);
+  expect(stdout).toMatch(/^! +disk +no quota: /m);
   expect(stdout).toContain("Usable.");
 });
 

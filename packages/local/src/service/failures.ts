@@ -102,8 +102,8 @@ export function sandboxNotRunning(sandboxId: string, state: string): ConnectErro
   );
 }
 
-/** At most so many bytes of UTF-8, with a mark where the rest is missing. */
-function shortened(text: string, maxBytes: number): string {
+/** At most so many bytes of UTF-8 (default: of a message), with a mark where the rest is missing. */
+export function shortened(text: string, maxBytes: number = MAX_MESSAGE_BYTES): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= maxBytes) return text;
   // A character that the cut has halved is left out.

@@ -5,6 +5,7 @@ import { type LocalNotice, type LocalService, startLocalService } from "@tidybox
 import { machineFindings } from "./machine.ts";
 import type { DoctorReport, Finding } from "./report.ts";
 import { trySandbox } from "./try-sandbox.ts";
+import { unbounded } from "./unbounded.ts";
 
 /** Starts the service as a run would, with one sandbox in it. This process gives root up. */
 export async function examineLocal(
@@ -33,7 +34,12 @@ export async function examineLocal(
     // Both asked for, so that the service says what it does not enforce.
     const resources = { cpu: "500m", memory: "256Mi" };
     const trial = await trySandbox(connection, { resources }, image);
-    findings.push(...trial.findings, limits(notices), ...told(notices));
+    findings.push(
+      ...trial.findings,
+      limits(notices),
+      ...unbounded(service.engine),
+      ...told(notices),
+    );
     const usable = trial.findings.every(({ state }) => state !== "missing");
     const asked = local.engine ?? "auto";
     const engine = `${service.engine} (${asked === "auto" ? "the best that works here" : "as configured"})`;
