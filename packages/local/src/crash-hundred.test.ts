@@ -33,9 +33,9 @@ describe.each(["bubblewrap", "process"] as const)("SIGKILL of a service, engine 
           }),
         );
         const [left = ""] = stateFolders(crashed);
-        const { pid = 0 } = crashed.process;
+        const { pid: own = 0 } = crashed.process;
         // Daemons of plain processes are nobody's children.
-        const running = identities([pid, ...descendantsOf(pid), ...processesIn(left)]);
+        const running = identities([own, ...descendantsOf(own), ...processesIn(left)]);
         expect(running.size).toBeGreaterThan(1.5 * SANDBOXES);
         const neighbours = [
           folderOf(crashed.folder, "tidybox-alive", thisProcess()),
@@ -46,7 +46,9 @@ describe.each(["bubblewrap", "process"] as const)("SIGKILL of a service, engine 
         crashed.process.kill("SIGKILL");
         await eventually(() => [...running].every(([pid, start]) => startOf(pid) !== start));
         const seconds = ((performance.now() - killed) / 1000).toFixed(1);
-        console.log(`${engine}: ${running.size} processes gone ${seconds} s after the SIGKILL`);
+        process.stdout.write(
+          `${engine}: ${running.size} processes gone ${seconds} s after the SIGKILL\n`,
+        );
         expect(processesIn(left)).toEqual([]);
 
         next = await startTestService({ engine }, ["/usr/bin/env", `TMPDIR=${crashed.folder}`]);
