@@ -21,7 +21,8 @@ export class SandboxFileError extends Error {
   ) {
     super(message, { cause: options.cause });
     this.kind = kind;
-    this.sizeBytes = options.sizeBytes;
+    // Where a command of the sandbox's has told it, it may be anything.
+    this.sizeBytes = Number.isSafeInteger(options.sizeBytes) ? options.sizeBytes : undefined;
   }
 }
 
