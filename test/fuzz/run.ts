@@ -114,6 +114,9 @@ export async function fuzz({ seed, cases, first = 0, onRound }: FuzzOptions): Pr
       onRound?.(last);
     }
     memoryAfter = await settled(service);
+  } catch (error) {
+    world?.remove();
+    throw error;
   } finally {
     for (const sender of senders) sender.close();
     await service.close().catch((error: unknown) => counts.problems.push(String(error)));
