@@ -122,9 +122,9 @@ export interface EngineSandbox {
   readonly terminalsMissing: string | undefined;
   terminal(command: TerminalExecCommand): Promise<EngineTerminal>;
   /** Throws SandboxFileError. Relative paths start at the working directory. */
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array>;
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** Throws SandboxFileError. Makes missing parent directories. */
-  writeFile(path: string, content: Uint8Array): Promise<void>;
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void>;
   /**
    * Writes a volume into a tar archive, while the sandbox goes on. Throws VolumeArchiveError. Only
    * where the engine has volumes.

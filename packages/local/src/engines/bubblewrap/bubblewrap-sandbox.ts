@@ -169,12 +169,12 @@ export class BubblewrapSandbox implements EngineSandbox {
     return terminal;
   }
 
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    return this.#files.read(this.#absolute(path), maxSizeBytes);
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#files.read(this.#absolute(path), maxSizeBytes, signal);
   }
 
-  writeFile(path: string, content: Uint8Array): Promise<void> {
-    return this.#files.write(this.#absolute(path), content);
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return this.#files.write(this.#absolute(path), content, signal);
   }
 
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {

@@ -105,12 +105,12 @@ export class DockerSandbox implements EngineSandbox {
     return containerTerminal(exec, mark, command);
   }
 
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    return readContainerFile(this, path, maxSizeBytes);
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return readContainerFile(this, path, maxSizeBytes, signal);
   }
 
-  writeFile(path: string, content: Uint8Array): Promise<void> {
-    return writeContainerFile(this, path, content);
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return writeContainerFile(this, path, content, signal);
   }
 
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {

@@ -151,7 +151,7 @@ export class ProcessSandbox implements EngineSandbox {
       const file = await open(host, flags, 0o644);
       try {
         if (!(await file.stat()).isFile())
-          throw new SandboxFileError("io_failed", `${path} is not a regular file`);
+          throw new SandboxFileError("unusable_path", `${path} is not a regular file`);
         await file.truncate(0);
         await file.writeFile(content);
       } finally {
