@@ -38,6 +38,10 @@ export interface SandboxPlan {
   readonly memoryLimitBytes?: number | undefined;
   /** Enforced where the engine says that it enforces cpu. */
   readonly cpuLimitCores?: number | undefined;
+  /** To be root whatever user the image names; only where that makes a difference. Default false. */
+  readonly runsAsRoot?: boolean;
+  /** Without `CAP_`; `ALL` is all of them. Only where commands have any. */
+  readonly dropsCapabilities?: readonly string[];
   /** Only volumes and what the system has in memory can be written. */
   readonly readOnlyRoot?: boolean;
   /** As the spec names them, without `CAP_`, or `ALL`. Matters where sandboxes have any. Default: none. */
@@ -164,6 +168,11 @@ export interface Engine {
    * read-only root is refused.
    */
   readonly enforces?: readonly ("cpu" | "memory" | "read_only_root")[];
+  /**
+   * What commands may do: `none`, they are root of a user namespace without a capability; `container`,
+   * what Docker gives by default less what is dropped; `account`, all that the service may. Default `none`.
+   */
+  readonly privileges?: "none" | "container" | "account";
   /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
   readonly mountsVolumeFolders?: boolean;
   /** Default: a moment. A client that looks at a sandbox which is starting or ending waits so long for it. */

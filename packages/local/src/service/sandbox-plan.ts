@@ -1,9 +1,9 @@
 import { type Container, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
-import { cpuLimitCores, memoryLimitBytes } from "./containers/resources.ts";
+import { cpuLimitCores, memoryLimitBytes, memoryRequestBytes } from "./containers/resources.ts";
 import { otherContainers, primaryContainer } from "./containers/primary-container.ts";
 import { planNetwork } from "./network/planned-network.ts";
-import { parseQuantity } from "./quantity.ts";
+import { parseMemoryShare, parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
 export const DEFAULT_WORKING_DIRECTORY = "/workspace";
@@ -56,8 +56,10 @@ export function planContainer(
     ),
     restores: restores.filter(inMemory),
     files: container.files.map(({ path, content }) => ({ path, content })),
-    memoryLimitBytes: memoryLimitBytes(container),
-    cpuLimitCores: cpuLimitCores(container),
+    memoryLimitBytes: memoryLimitBytes(container, spec.mode),
+    cpuLimitCores: cpuLimitCores(container, spec.mode),
+    runsAsRoot: container.securityContext?.runAsUser === 0,
+    dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
     dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
     runsAsRoot: container.securityContext?.runAsUser === 0,
@@ -67,5 +69,7 @@ export function planContainer(
 function volumeSizeBytes(spec: SandboxSpec, name: string): number | undefined {
   const source = spec.volumes.find((volume) => volume.name === name)?.source;
   if (source?.case !== "scratch" || source.value.medium !== StorageMedium.MEMORY) return undefined;
-  return parseQuantity(source.value.size);
+  const { size } = source.value;
+  const share = parseMemoryShare(size);
+  return share === undefined ? parseQuantity(size) : Math.floor(share * memoryRequestBytes(spec));
 }

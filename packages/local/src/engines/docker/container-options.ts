@@ -29,6 +29,7 @@ export function containerOptions(
     Image: image,
     Entrypoint: [...shell(WAIT)],
     Cmd: [],
+    ...(plan.runsAsRoot === true && { User: "0:0" }),
     Env: Object.entries(plan.environment).map(([key, value]) => `${key}=${value}`),
     WorkingDir: plan.workingDirectory,
     ...(plan.runsAsRoot === true && { User: "0" }),
@@ -44,6 +45,7 @@ export function containerOptions(
       Mounts: mountsOf(plan),
       PidsLimit: MAX_PROCESSES,
       SecurityOpt: ["no-new-privileges"],
+      CapDrop: [...(plan.dropsCapabilities ?? [])],
       LogConfig: { Type: "none", Config: {} },
       // Loopback only, and a port that is free: two sandboxes can have the same one inside.
       PortBindings: Object.fromEntries(

@@ -44,6 +44,7 @@ export class DockerEngine implements Engine {
   readonly hasVolumes = true;
   readonly publishesPorts: boolean;
   readonly servicesHaveEgress = true;
+  readonly privileges = "container";
   readonly enforces = ["cpu", "memory", "read_only_root"] as const;
   readonly usualStartSeconds = 1;
   readonly #options: DockerEngineOptions;
