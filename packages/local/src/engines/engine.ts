@@ -44,10 +44,6 @@ export interface SandboxPlan {
   readonly dropsCapabilities?: readonly string[];
   /** Only volumes and what the system has in memory can be written. */
   readonly readOnlyRoot?: boolean;
-  /** As the spec names them, without `CAP_`, or `ALL`. Matters where sandboxes have any. Default: none. */
-  readonly dropsCapabilities?: readonly string[];
-  /** Root was asked for, whatever the image says. Matters where images have users. Default false. */
-  readonly runsAsRoot?: boolean;
   /**
    * Directories of the host that are volumes of that name, mounted live and shared with other
    * sandboxes: nothing may be looked up or made in them from outside.

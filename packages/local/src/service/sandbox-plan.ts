@@ -61,8 +61,6 @@ export function planContainer(
     runsAsRoot: container.securityContext?.runAsUser === 0,
     dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
-    dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
-    runsAsRoot: container.securityContext?.runAsUser === 0,
   };
 }
 

@@ -32,7 +32,6 @@ export function containerOptions(
     ...(plan.runsAsRoot === true && { User: "0:0" }),
     Env: Object.entries(plan.environment).map(([key, value]) => `${key}=${value}`),
     WorkingDir: plan.workingDirectory,
-    ...(plan.runsAsRoot === true && { User: "0" }),
     OpenStdin: true,
     // Its input ends with the first one who holds it, and that is this service.
     StdinOnce: true,
@@ -51,7 +50,6 @@ export function containerOptions(
       PortBindings: Object.fromEntries(
         ports.map((port) => [port, [{ HostIp: "127.0.0.1", HostPort: "" }]]),
       ),
-      CapDrop: [...(plan.dropsCapabilities ?? [])],
       ...(plan.readOnlyRoot === true && { ReadonlyRootfs: true }),
       ...(networkOf !== undefined && { NetworkMode: `container:${networkOf}` }),
       ...(networkOf === undefined && plan.denyEgress && { NetworkMode: "none" }),

@@ -35,8 +35,11 @@ describe.runIf(testDockerHost !== undefined)("a Docker that fails", () => {
   });
 
   afterEach(async () => {
-    await service.close();
-    proxy.close();
+    try {
+      await service.close();
+    } finally {
+      proxy.close();
+    }
     const left = await containersOf(docker, service);
     if (left.length > 0) throw new Error(`${left.length} containers of the service are left`);
   });
