@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { clientImport } from "./cases/client-import.ts";
+import { exec } from "./cases/exec.ts";
 import { hundred } from "./cases/hundred.ts";
-import { exec, lifecycle } from "./cases/lifecycle.ts";
+import { lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
 import { streaming } from "./cases/streaming.ts";
@@ -17,7 +18,7 @@ const quick = values.quick;
 const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   lifecycle: () => lifecycle(quick ? 10 : 100),
   exec: () => exec(quick ? 20 : 200),
-  "many-alive": () => manyAlive(quick ? 20 : 200, quick ? 20 : 200),
+  "many-alive": () => manyAlive(quick ? 20 : 1000),
   "client-import": () => clientImport(quick ? 2 : 21),
   hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),
   streaming: () => streaming(quick ? 16 : 256, quick ? 1 : 5),

@@ -14,7 +14,7 @@ export interface Result {
 
 export function printReport(results: readonly Result[]): void {
   const lines = results.flatMap(({ name, figures, value, unit, limit }) => [
-    `${value <= limit ? "reached" : "NOT REACHED"}  ${name}: ${value.toFixed(2)} ${unit} (limit ${limit} ${unit})`,
+    `${value <= limit ? "reached" : "NOT REACHED"}  ${name}: ${value.toFixed(2)} ${unit} (limit ${Number(limit.toFixed(2))} ${unit})`,
     ...figures.map((figure) => `               ${figure}`),
   ]);
   process.stdout.write(`\n${lines.join("\n")}\n\n${JSON.stringify(results, undefined, 2)}\n`);

@@ -8,6 +8,7 @@ import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { LocalServiceError } from "./error.ts";
 import { describeFaults } from "./faults/describe-faults.ts";
 import { faultInterceptor } from "./faults/fault-interceptor.ts";
@@ -134,8 +135,8 @@ const OptionsSchema = v.object({
  * Starts the sandbox service of this machine.
  *
  * Call it in a process of its own: started by root, it gives root up for the whole process and for
- * good (see `keepRoot`); it sets the process's umask to 022, and closes the descriptors that the
- * process inherited (see `closeInheritedDescriptors`).
+ * good (see `keepRoot`); it sets the process's umask to 022, closes the descriptors that the process
+ * inherited (see `closeInheritedDescriptors`), and keeps its heap small (see `keepHeapSmall`).
  *
  * Throws LocalServiceError: `local_option_invalid`, `local_address_refused`,
  * `local_engine_unavailable`, `local_engine_not_supported`, `local_root_not_given_up`,
@@ -143,6 +144,7 @@ const OptionsSchema = v.object({
  */
 export async function startLocalService(options: LocalServiceOptions = {}): Promise<LocalService> {
   checkOptions(options);
+  keepHeapSmall();
   closeInheritedDescriptors();
   const onNotice = options.onNotice ?? (() => {});
   const keepRoot = options.keepRoot ?? false;

@@ -78,7 +78,8 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#watchMemory();
     const { shells } = options;
     this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
-    this.#shell?.prepare();
+    // In a burst of creates it would only take the machine from the others.
+    if (!options.activity.isCrowded) this.#shell?.prepare();
     this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
       this.exec(command),
     );
