@@ -32,8 +32,8 @@ export async function startBareServer(): Promise<BareServer> {
       const command = [String(receiveBytes), String(messageBytes)];
       yield { message: { case: "init" as const, value: { sandboxId: "bare", command } } };
       const value = new Uint8Array(messageBytes).fill(7);
-      for (let sent = 0; sent < sendBytes; sent += value.length)
-        yield { message: { case: "stdin" as const, value } };
+      for (let left = sendBytes; left > 0; left -= value.length)
+        yield { message: { case: "stdin" as const, value: value.subarray(0, left) } };
     };
     for await (const { message } of client.streamExec(requests()))
       if (message.case === "output") got += message.value.data.length;

@@ -24,8 +24,11 @@ const server = createServer(
             const [totalBytes, chunkBytes] = message.value.command.map(Number);
             yield create(ExecStreamResponseSchema, { message: { case: "ready", value: {} } });
             const data = new Uint8Array(chunkBytes ?? 0);
-            for (let sent = 0; sent < (totalBytes ?? 0); sent += data.length) {
-              const value = { stream: ExecStreamOutput_Stream.STDOUT, data };
+            for (let left = totalBytes ?? 0; left > 0; left -= data.length) {
+              const value = {
+                stream: ExecStreamOutput_Stream.STDOUT,
+                data: data.subarray(0, left),
+              };
               yield create(ExecStreamResponseSchema, { message: { case: "output", value } });
             }
           }

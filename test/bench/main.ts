@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { burst } from "./cases/burst.ts";
 import { clientImport } from "./cases/client-import.ts";
 import { exec } from "./cases/exec.ts";
 import { hundred } from "./cases/hundred.ts";
@@ -16,8 +17,9 @@ const quick = values.quick;
 
 /** Each case prints ratios or differences measured side by side in this one run. */
 const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
-  lifecycle: () => lifecycle(quick ? 10 : 100),
+  lifecycle: () => lifecycle(quick ? 5 : 60),
   exec: () => exec(quick ? 20 : 200),
+  burst: () => burst(quick ? 10 : 100, quick ? 1 : 7),
   "many-alive": () => manyAlive(quick ? 20 : 1000),
   "client-import": () => clientImport(quick ? 2 : 21),
   hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),

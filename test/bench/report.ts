@@ -23,3 +23,10 @@ export function printReport(results: readonly Result[]): void {
 export function describeSample({ name, medianMs, p10Ms, p90Ms, runs }: Sample): string {
   return `${name}: median ${medianMs.toFixed(2)} ms (p10 ${p10Ms.toFixed(2)}, p90 ${p90Ms.toFixed(2)}, ${runs} runs)`;
 }
+
+/** The tenth percentiles too: load that comes and goes on the machine spoils them least. */
+export function describeRatio(ours: Sample | undefined, theirs: Sample | undefined): string {
+  const of = (key: "medianMs" | "p10Ms" | "p90Ms"): string =>
+    `${((ours?.[key] ?? Number.NaN) / (theirs?.[key] ?? Number.NaN)).toFixed(2)} ×`;
+  return `${ours?.name ?? ""} against ${theirs?.name ?? ""}: medians ${of("medianMs")}, p10 ${of("p10Ms")}, p90 ${of("p90Ms")}`;
+}

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,9 +11,6 @@ import {
   descendantsOf,
   procFile,
 } from "../../packages/local/src/testing/process-tree.ts";
-
-/** A service's folder, in it `sandboxes`, then one folder for each kind, and one for each sandbox. */
-const SANDBOX_DEPTH = 4;
 
 /** A `tidybox serve` of this workspace, in a process of its own. */
 export interface BenchService extends AsyncDisposable {
@@ -28,16 +25,16 @@ export interface BenchService extends AsyncDisposable {
   helperResidentBytes(): number;
   /** Of everything that the service has started, its helper included. */
   processes(): readonly number[];
-  /** How many folders it has on disk, those of its sandboxes included but not what is in them. */
-  folderCount(): number;
+  /** How many folders of sandboxes it has on disk. */
+  sandboxFolderCount(): number;
 }
 
 export async function startService(engine = "bubblewrap"): Promise<BenchService> {
-  const main = process.env["LABMAIN"] ?? fileURLToPath(new URL("../../packages/tidybox/dist/main.js", import.meta.url));
+  const main = fileURLToPath(new URL("../../packages/tidybox/dist/main.js", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   // For the account that the service becomes where root starts it.
   chmodSync(folder, 0o1777);
-  const child = spawn(process.execPath, [...(process.env["LAB"]?.split(" ") ?? []), main, "serve", "--engine", engine], {
+  const child = spawn(process.execPath, [main, "serve", "--engine", engine], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, TMPDIR: folder },
   });
@@ -65,7 +62,8 @@ export async function startService(engine = "bubblewrap"): Promise<BenchService>
         .filter((each) => procFile(each, "cmdline").includes("spawn-helper"))
         .reduce((sum, each) => sum + residentBytesOf(each), 0),
     processes: () => descendantsOf(pid),
-    folderCount: () => foldersBelow(folder, SANDBOX_DEPTH),
+    // In the service's own folder, one for each kind of sandbox, and in that one for each.
+    sandboxFolderCount: () => globSync(join(folder, "*/sandboxes/*/*")).length,
     [Symbol.asyncDispose]: async () => {
       connection.close();
       const ended = once(child, "exit");
@@ -74,20 +72,6 @@ export async function startService(engine = "bubblewrap"): Promise<BenchService>
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Folders may go while they are looked at. */
-function foldersBelow(path: string, depth: number): number {
-  if (depth === 0) return 0;
-  try {
-    const folders = readdirSync(path, { withFileTypes: true }).filter((each) => each.isDirectory());
-    return folders.reduce(
-      (sum, { name }) => sum + 1 + foldersBelow(join(path, name), depth - 1),
-      0,
-    );
-  } catch {
-    return 0;
-  }
 }
 
 function residentBytesOf(pid: number): number {

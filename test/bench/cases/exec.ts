@@ -2,7 +2,7 @@ import { Sandbox } from "@tidybox/client";
 import { startBareSpawner } from "../bare.ts";
 import { sideBySide, timed } from "../measure.ts";
 import { rawClient } from "../raw-client.ts";
-import { type Result, describeSample } from "../report.ts";
+import { describeRatio, describeSample, type Result } from "../report.ts";
 import { startService } from "../service.ts";
 
 const TRUE = "/usr/bin/true";
@@ -30,13 +30,13 @@ export async function exec(rounds: number): Promise<readonly Result[]> {
       rounds,
       20,
     );
-    const [ours, spawned] = samples.map(({ medianMs }) => medianMs);
+    const [ours, spawned] = samples;
     return {
       name: `exec of true in a running sandbox ${how}, against a bare spawn`,
-      value: (ours ?? Number.NaN) / (spawned ?? Number.NaN),
+      value: (ours?.medianMs ?? Number.NaN) / (spawned?.medianMs ?? Number.NaN),
       unit: "×",
       limit: 3,
-      figures: samples.map(describeSample),
+      figures: [...samples.map(describeSample), describeRatio(ours, spawned)],
       samples,
     };
   };

@@ -1,9 +1,9 @@
 import { Sandbox } from "@tidybox/client";
 import { startBareServer } from "../bare-client.ts";
 import { bareBubblewrap, startBareSpawner } from "../bare.ts";
-import { sideBySide, summarize, timed } from "../measure.ts";
+import { type Sample, sideBySide, summarize, timed } from "../measure.ts";
 import { createRunning, deleteEnded, idleSpec, rawClient } from "../raw-client.ts";
-import { type Result, describeSample } from "../report.ts";
+import { describeRatio, describeSample, type Result } from "../report.ts";
 import { startService } from "../service.ts";
 
 const TRUE = "/usr/bin/true";
@@ -71,10 +71,11 @@ async function lifecycleOf(rounds: number, denyEgress: boolean): Promise<readonl
     10,
     PAUSE_MILLISECONDS,
   );
-  const [ours, wire, spareless, bwrap, withCalls] = samples.map(({ medianMs }) => medianMs);
+  const [ours, wire, spareless, bwrap, withCalls] = samples;
   const figures = samples.map(describeSample);
   const suffix = denyEgress ? " (egress denied)" : "";
-  const ratio = (of = Number.NaN, to = Number.NaN): number => of / to;
+  const ratio = (of: Sample | undefined, to: Sample | undefined): number =>
+    (of?.medianMs ?? Number.NaN) / (to?.medianMs ?? Number.NaN);
   return [
     {
       name: `create → running → first exec → stop by the client, against a bare bwrap${suffix}`,
@@ -95,7 +96,9 @@ async function lifecycleOf(rounds: number, denyEgress: boolean): Promise<readonl
       unit: "×",
       limit: 2,
       figures: [
-        `by the client: ${ratio(ours, withCalls).toFixed(2)} ×; where no spare waits: ${ratio(spareless, withCalls).toFixed(2)} ×`,
+        describeRatio(wire, withCalls),
+        describeRatio(ours, withCalls),
+        describeRatio(spareless, withCalls),
       ],
       samples,
     },

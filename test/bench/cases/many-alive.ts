@@ -86,7 +86,7 @@ export async function manyAlive(count: number): Promise<readonly Result[]> {
       "left after the purge",
       [left.processes + left.folders, "processes and folders", 0],
       [
-        `${before.processes} processes and ${before.folders} folders before, with one sandbox and a spare`,
+        `${before.processes} processes and ${before.folders} folders before, with one sandbox and a spare; ${left.processes} processes and ${left.folders} folders more after`,
       ],
     ),
   ];
@@ -115,7 +115,7 @@ interface Counts {
 }
 
 function counts(service: BenchService): Counts {
-  return { processes: service.processes().length, folders: service.folderCount() };
+  return { processes: service.processes().length, folders: service.sandboxFolderCount() };
 }
 
 /** More than before, once that goes no further down. */

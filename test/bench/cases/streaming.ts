@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { Sandbox } from "@tidybox/client";
 import { startBareServer } from "../bare-client.ts";
 import { type Sample, sideBySide, timed } from "../measure.ts";
-import { describeSample, type Result } from "../report.ts";
+import { describeRatio, describeSample, type Result } from "../report.ts";
 import { type BenchService, startService } from "../service.ts";
 
 const MIB = 1024 * 1024;
@@ -74,13 +74,16 @@ export async function streaming(fileMiB: number, rounds: number): Promise<readon
     );
     const rate = ({ medianMs }: Sample): string =>
       `${(totalBytes / MIB / (medianMs / 1000)).toFixed(0)} MiB/s`;
-    const [own, best] = samples.map(({ medianMs }) => medianMs);
+    const [own, best] = samples;
     return {
       name: `${what}, against a bare Connect stream at its best`,
-      value: (own ?? Number.NaN) / (best ?? Number.NaN),
+      value: (own?.medianMs ?? Number.NaN) / (best?.medianMs ?? Number.NaN),
       unit: "× the time",
       limit: LIMIT,
-      figures: samples.map((sample) => `${describeSample(sample)}: ${rate(sample)}`),
+      figures: [
+        ...samples.map((sample) => `${describeSample(sample)}: ${rate(sample)}`),
+        describeRatio(own, best),
+      ],
       samples,
     };
   };
