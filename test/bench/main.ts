@@ -34,4 +34,4 @@ for (const [name, run] of Object.entries(CASES)) {
   process.stderr.write(`${name} …\n`);
   results.push(...(await run()));
 }
-printReport(results);
+printReport(results, !quick);
