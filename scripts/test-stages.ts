@@ -55,6 +55,11 @@ export const stages: readonly Stage[] = [
     run: (context) => runVitest("unit", ["--project", "unit"], 900, context),
   },
   {
+    name: "conformance",
+    needsBuild: true,
+    run: (context) => runVitest("conformance", ["--project", "conformance"], 900, context),
+  },
+  {
     name: "system",
     needsBuild: true,
     run: (context) =>

@@ -12,7 +12,7 @@ import type { Stage, StageContext } from "./test-stages.ts";
 import { stages } from "./test-stages.ts";
 
 /** Stages with tests of the engine docker. */
-const RUNS_DOCKER = new Set(["unit", "system"]);
+const RUNS_DOCKER = new Set(["unit", "conformance", "system"]);
 
 /** `npm test`: runs the stages and ends with one line, `N passed, N failed`. */
 async function main(): Promise<number> {

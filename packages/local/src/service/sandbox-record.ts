@@ -20,6 +20,9 @@ import { attachedVolumeIds } from "./resources/registered-volumes.ts";
 import type { Main } from "./main-process.ts";
 import { networkStatus } from "./network/network-status.ts";
 
+/** How the status says that nobody has assigned one. */
+const NO_RUNTIME_CLASS = "<node-default>";
+
 export interface SandboxRecordOptions {
   readonly id: string;
   /** Counts creations of this service, from 1. */
@@ -221,7 +224,7 @@ export class SandboxRecord {
         ...(this.#endTime && { endTime: this.#endTime }),
         ...(exitCode !== undefined && { exitCode }),
         ...effectiveResources(this.spec),
-        ...networkStatus(this.spec, lifecycle.state, this.#sandbox),
+        ...networkStatus(this.spec, lifecycle.state, this.#sandbox, this.#options.plan.denyEgress),
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
           {
@@ -233,6 +236,7 @@ export class SandboxRecord {
         ],
         runnerId: this.runnerId,
         attachedVolumeIds: [...attachedVolumeIds(this.spec)],
+        effectiveRuntimeClass: NO_RUNTIME_CLASS,
       },
       ...(this.#options.template && {
         sourceTemplateId: this.#options.template.id,

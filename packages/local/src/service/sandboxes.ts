@@ -27,6 +27,7 @@ import { CreateReplays } from "./create-replays.ts";
 import {
   failure,
   invalidArgument,
+  noSuitableRunner,
   notImplemented,
   containerNotRunning,
   sandboxNotFound,
@@ -49,7 +50,8 @@ import { Snapshots } from "./snapshots/snapshots.ts";
 import { SandboxRegistry } from "./sandbox-registry.ts";
 import { SpecNotices } from "./spec-notices.ts";
 import { StartQueue } from "./start-queue.ts";
-import { unsupported } from "./refuse-unsupported.ts";
+import { refusalOfPlacement } from "./refuse-placement.ts";
+import { refusalOfUnsupported } from "./refuse-unsupported.ts";
 import { validateSpec } from "./validate-spec.ts";
 
 const DEFAULT_LIFETIME_SECONDS = 600;
@@ -76,7 +78,8 @@ const CAPACITY_RETRY_SECONDS = 0.2;
 export interface SandboxesOptions {
   readonly engine: Engine;
   readonly runnerId: string;
-  readonly maxSandboxes: number | undefined;
+  /** Most active ones, as of now; undefined: no limit. */
+  readonly maxSandboxes: () => number | undefined;
   /** Private, for snapshots; made when it is needed. */
   readonly snapshotFolder: string;
   /** Set where they outlive the service. */
@@ -150,41 +153,49 @@ export class Sandboxes {
     const replayed = first && this.registry.get(first.sandboxId);
     if (replayed !== undefined) return replayed;
 
+    const { engine, resources, runnerId } = this.#options;
+    const { servicesHaveEgress = false } = engine;
     const violations = validateSpec(spec);
     if (violations.length > 0) throw invalidArgument(violations);
-    const missing = unsupported(spec);
-    if (missing !== undefined) throw notImplemented(missing);
-    const ceiling = beyondCeiling(spec);
-    if (ceiling !== undefined) throw ceiling;
-    const { resources } = this.#options;
+    const refused =
+      refusalOfUnsupported(spec, engine) ??
+      refusalOfPlacement(spec, runnerId) ??
+      beyondCeiling(spec);
+    if (refused !== undefined) throw refused;
     resources.check(spec);
     const { id: freshId, sequence } = this.registry.next();
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
     this.#refuseServices(spec);
-    this.#refuse(planSandbox(freshId, spec));
-    const { engine } = this.#options;
+    this.#refuse(planSandbox(freshId, spec, [], servicesHaveEgress));
     const sides = sideContainers(spec);
     for (const each of sides) this.#refuse(planContainer(freshId, spec, each));
     if (sides.length > 0 && engine.startBeside === undefined) {
-      const message = `the engine "${engine.name}" cannot have several or init containers: use the engine "bubblewrap"`;
-      throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
+      const field = `sandbox.spec.${spec.initContainers.length > 0 ? "init_containers" : "containers"}`;
+      const message = `the engine "${engine.name}" cannot have several or init containers: use the engine "bubblewrap" (${field})`;
+      throw noSuitableRunner(message, [{ field, description: message }]);
     }
     const volumeFolders = resources.volumes.foldersOf(spec);
-    if (volumeFolders.size > 0 && engine.mountsVolumeFolders !== true)
-      throw notImplemented(`the engine "${engine.name}" cannot mount registered volumes`);
+    if (volumeFolders.size > 0 && engine.mountsVolumeFolders !== true) {
+      const message = `the engine "${engine.name}" cannot mount registered volumes (sandbox.spec.volumes)`;
+      throw notImplemented(message, [{ field: "sandbox.spec.volumes", description: message }]);
+    }
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
       archive: this.snapshots.lend(snapshotId),
     }));
     const resolved = resources.secrets.resolve(spec);
-    const fresh = { ...planSandbox(freshId, resolved, restores), volumeFolders };
-    const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
+    const fresh = {
+      ...planSandbox(freshId, resolved, restores, servicesHaveEgress),
+      volumeFolders,
+    };
+    const plan = engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
     this.#notices.of(plan, spec);
     for (const each of sides) this.#notices.of(planContainer(id, spec, each), spec);
+    this.#notices.ofVolumes(spec);
     this.#notices.ofNetwork(spec);
     const startMain = this.#starterOfMain(primaryContainer(spec), plan);
     const group =
@@ -369,31 +380,36 @@ export class Sandboxes {
     if (services.length === 0 || this.publishesPorts) return;
     const message =
       `the engine "${engine.name}" cannot give a sandbox a network of its own with services. ` +
-      'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out.';
-    throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
+      'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out (sandbox.spec.services).';
+    throw noSuitableRunner(message, [{ field: "sandbox.spec.services", description: message }]);
   }
 
   #refuse(plan: SandboxPlan): void {
     const { engine } = this.#options;
     if (plan.readOnlyRoot === true && engine.enforces?.includes("read_only_root") !== true) {
-      throw notImplemented(`the engine "${engine.name}" has no read-only root file systems`);
+      const field = "sandbox.spec.containers[0].security_context.read_only_root_filesystem";
+      const message = `the engine "${engine.name}" has no read-only root file systems (${field})`;
+      throw notImplemented(message, [{ field, description: message }]);
     }
     const refusal = this.#options.engine.refusal(plan);
     if (refusal === undefined) return;
-    if (refusal.kind === "not_implemented") throw notImplemented(refusal.message);
-    throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, refusal.message);
+    const message = `${refusal.message} (${refusal.field})`;
+    const violations = [{ field: refusal.field, description: refusal.message }];
+    if (refusal.kind === "not_implemented") throw notImplemented(message, violations);
+    throw noSuitableRunner(message, violations);
   }
 
   #refuseBeyondCapacity(): void {
     if (this.#unavailable !== undefined) {
       throw failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, this.#unavailable);
     }
-    const { maxSandboxes } = this.#options;
-    if (maxSandboxes === undefined || this.registry.activeCount < maxSandboxes) return;
+    const maxSandboxes = this.#options.maxSandboxes();
+    const active = this.registry.activeCount;
+    if (maxSandboxes === undefined || active < maxSandboxes) return;
     throw failure(
       Code.ResourceExhausted,
       ErrorReason.RUNNER_CAPACITY_EXHAUSTED,
-      `${maxSandboxes} sandboxes are active already (starting and stopping ones count), the most that this local service allows`,
+      `${active} sandboxes are active already (starting and stopping ones count); this local service allows ${maxSandboxes}`,
       { retryAfterSeconds: CAPACITY_RETRY_SECONDS },
     );
   }

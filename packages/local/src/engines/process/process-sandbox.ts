@@ -13,6 +13,7 @@ import {
 } from "../engine.ts";
 import { readBounded } from "../read-bounded.ts";
 import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
+import { sandboxIsEnding } from "../sandbox-unreachable-error.ts";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
 import { killMarkedProcesses } from "./marked-processes.ts";
 import type { PrivateFolders } from "./private-folders.ts";
@@ -53,7 +54,7 @@ export class ProcessSandbox implements EngineSandbox {
 
   async exec(command: ExecCommand): Promise<EngineProcess> {
     const { plan, folders, spawner } = this.#options;
-    if (this.#stopping !== undefined) throw new Error(`sandbox ${plan.id} is being stopped`);
+    if (this.#stopping !== undefined) throw sandboxIsEnding(plan.id);
     const spawned = await spawner.spawn({
       file: "/bin/sh",
       args: ["-c", RUN_SCRIPT, "sh", ...command.argv],
@@ -84,7 +85,7 @@ export class ProcessSandbox implements EngineSandbox {
 
   async terminal(command: TerminalExecCommand): Promise<EngineTerminal> {
     const { plan, folders, spawner } = this.#options;
-    if (this.#stopping !== undefined) throw new Error(`sandbox ${plan.id} is being stopped`);
+    if (this.#stopping !== undefined) throw sandboxIsEnding(plan.id);
     const terminal = await spawner.terminal({
       file: "/bin/sh",
       args: ["-c", RUN_SCRIPT, "sh", ...command.argv],
