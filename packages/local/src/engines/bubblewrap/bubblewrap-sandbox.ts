@@ -79,7 +79,7 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#watchMemory();
     const { shells } = options;
     this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
-    this.#shell?.prepare();
+    this.#prepareShell();
     this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
       this.exec(command),
     );
@@ -89,6 +89,12 @@ export class BubblewrapSandbox implements EngineSandbox {
   adopt(plan: SandboxPlan): void {
     this.#plan = plan;
     this.#watchMemory();
+    this.#prepareShell();
+  }
+
+  /** Not in a burst of creates: it would take the machine from those that wait to start. */
+  #prepareShell(): void {
+    if (!this.#options.activity.isCrowded) this.#shell?.prepare();
   }
 
   get doom(): Doom | undefined {
