@@ -47,6 +47,8 @@ export async function* streamExec(
     yield* output(process.outputs);
     const { exitCode } = await process.exited;
     ended = true;
+    // The exit code of what was killed for it would look like an answer.
+    context.signal.throwIfAborted();
     yield response({ case: "exit", value: { exitCode, completedTime: timestampNow() } });
   } finally {
     context.signal.removeEventListener("abort", kill);
