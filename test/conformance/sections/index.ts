@@ -2,6 +2,18 @@ import type { Sentence } from "../contract.ts";
 import { exec } from "./exec.ts";
 import { execEnd } from "./exec-end.ts";
 import { lifecycle } from "./lifecycle.ts";
+import { streamExec } from "./stream-exec.ts";
+import { streamExecInput } from "./stream-exec-input.ts";
+import { streamExecPressure } from "./stream-exec-pressure.ts";
+import { terminals } from "./terminal.ts";
 
 /** In the order of the reference. */
-export const sentences: readonly Sentence[] = [...lifecycle, ...exec, ...execEnd];
+export const sentences: readonly Sentence[] = [
+  ...lifecycle,
+  ...exec,
+  ...execEnd,
+  ...streamExec,
+  ...streamExecInput,
+  ...streamExecPressure,
+  ...terminals,
+];

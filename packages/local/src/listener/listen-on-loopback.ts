@@ -7,12 +7,12 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
 import { connectionValues } from "../faults/connection-cut.ts";
 import { bearerCheck, randomToken } from "./bearer-token.ts";
+import { routeHandler } from "./route-handler.ts";
 
 /** Calls that are still running when the listener closes get this long to say how they ended. */
 const CLOSE_SECONDS = 1;
@@ -52,7 +52,7 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     );
   }
   const shutdown = new AbortController();
-  const handle = connectNodeAdapter({
+  const handle = routeHandler({
     routes: options.routes,
     contextValues: connectionValues,
     readMaxBytes: MAX_MESSAGE_BYTES,
