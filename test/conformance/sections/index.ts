@@ -2,9 +2,11 @@ import type { Sentence } from "../contract.ts";
 import { exec } from "./exec.ts";
 import { execEnd } from "./exec-end.ts";
 import { lifecycle } from "./lifecycle.ts";
+import { logSessions } from "./log-sessions.ts";
 import { streamExec } from "./stream-exec.ts";
 import { streamExecInput } from "./stream-exec-input.ts";
 import { streamExecPressure } from "./stream-exec-pressure.ts";
+import { streamLogs } from "./stream-logs.ts";
 import { terminals } from "./terminal.ts";
 
 /** In the order of the reference. */
@@ -16,4 +18,6 @@ export const sentences: readonly Sentence[] = [
   ...streamExecInput,
   ...streamExecPressure,
   ...terminals,
+  ...streamLogs,
+  ...logSessions,
 ];

@@ -19,7 +19,7 @@ export const streamExecPressure = section("3.7", (says) => {
     async (context) => {
       const { sandboxes, service } = context.bed;
       const sandboxId = await running(context);
-      const blocks = 160;
+      const blocks = 64;
       const script = `for i in $(seq ${blocks}); do echo $i > written; head -c ${MEBIBYTE} /dev/zero; done; exit 5`;
       const written = async (): Promise<number> =>
         Number((await sh(sandboxes, sandboxId, "cat written")).stdout);
