@@ -1,6 +1,7 @@
 import type { Sentence } from "../contract.ts";
 import { exec } from "./exec.ts";
 import { execEnd } from "./exec-end.ts";
+import { files } from "./files.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { logSessions } from "./log-sessions.ts";
 import { streamExec } from "./stream-exec.ts";
@@ -20,4 +21,5 @@ export const sentences: readonly Sentence[] = [
   ...terminals,
   ...streamLogs,
   ...logSessions,
+  ...files,
 ];
