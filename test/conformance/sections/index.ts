@@ -1,9 +1,11 @@
 import type { Sentence } from "../contract.ts";
 import { exec } from "./exec.ts";
 import { execEnd } from "./exec-end.ts";
+import { fileCommands } from "./file-commands.ts";
 import { files } from "./files.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { logSessions } from "./log-sessions.ts";
+import { pythonSdk } from "./python-sdk.ts";
 import { streamExec } from "./stream-exec.ts";
 import { streamExecInput } from "./stream-exec-input.ts";
 import { streamExecPressure } from "./stream-exec-pressure.ts";
@@ -22,4 +24,6 @@ export const sentences: readonly Sentence[] = [
   ...streamLogs,
   ...logSessions,
   ...files,
+  ...fileCommands,
+  ...pythonSdk,
 ];
