@@ -6,6 +6,7 @@ import { files } from "./files.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { logSessions } from "./log-sessions.ts";
 import { pythonSdk } from "./python-sdk.ts";
+import { pythonSdkFiles } from "./python-sdk-files.ts";
 import { streamExec } from "./stream-exec.ts";
 import { streamExecInput } from "./stream-exec-input.ts";
 import { streamExecPressure } from "./stream-exec-pressure.ts";
@@ -26,4 +27,5 @@ export const sentences: readonly Sentence[] = [
   ...files,
   ...fileCommands,
   ...pythonSdk,
+  ...pythonSdkFiles,
 ];
