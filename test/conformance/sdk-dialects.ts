@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import { type Sandbox, SandboxSpecSchema, State } from "@tidybox/protocol";
+import { isTerminal, type Sandbox, SandboxSpecSchema, State } from "@tidybox/protocol";
 import {
   eventually,
   pause,
@@ -78,7 +78,7 @@ export async function polled(
 
 /** What both SDKs take for "it has come up". */
 export const isUp = (state: State): boolean =>
-  [State.RUNNING, State.PAUSED, State.COMPLETED, State.FAILED, State.TERMINATED].includes(state);
+  state === State.RUNNING || state === State.PAUSED || isTerminal(state);
 
 /** A running sandbox as an SDK makes it. */
 export async function runAsSdk(

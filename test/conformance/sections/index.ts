@@ -3,6 +3,8 @@ import { exec } from "./exec.ts";
 import { execEnd } from "./exec-end.ts";
 import { fileCommands } from "./file-commands.ts";
 import { files } from "./files.ts";
+import { jsSdk } from "./js-sdk.ts";
+import { jsSdkFiles } from "./js-sdk-files.ts";
 import { lifecycle } from "./lifecycle.ts";
 import { logSessions } from "./log-sessions.ts";
 import { pythonSdk } from "./python-sdk.ts";
@@ -28,4 +30,6 @@ export const sentences: readonly Sentence[] = [
   ...fileCommands,
   ...pythonSdk,
   ...pythonSdkFiles,
+  ...jsSdk,
+  ...jsSdkFiles,
 ];

@@ -5,7 +5,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
@@ -80,6 +80,11 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.listen(options.port ?? 0, host);
   try {
     await once(server, "listening");
@@ -99,6 +104,8 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     for (const session of sessions) session.close();
     await withDeadline(closed, CLOSE_SECONDS, () => new Error("late")).catch(() => {});
     for (const session of sessions) session.destroy();
+    // One that has closed in order waits for its client, who may not be reading any more.
+    for (const socket of sockets) socket.destroy();
     await closed;
   };
   return {
