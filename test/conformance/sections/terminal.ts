@@ -79,6 +79,23 @@ export const terminals = section("3.7", (says) => {
     expect(exitCode).toBe(0);
   });
 
+  says("what is typed after a resize finds it done", async (context) => {
+    const sandboxId = await running(context);
+    const script = 'while read -r line; do size=$(stty size); echo "$line: $size"; done';
+    const stream = await terminal(context, sandboxId, script);
+    const expected: string[] = [];
+    for (let width = 60; width < 80; width += 1) {
+      stream.resize(width, width - 40);
+      stream.stdin(`now ${width}\n`);
+      await stream.shows(`now ${width}: `);
+      expected.push(`now ${width}: ${width - 40} ${width}`);
+    }
+    stream.halfClose();
+    const { stdout } = await stream.ended();
+    const sizes = stdout.toString().split("\r\n");
+    expect(sizes.filter((line) => line.includes(": "))).toEqual(expected);
+  });
+
   says("what is typed is echoed, and goes to the command line by line", async (context) => {
     const sandboxId = await running(context);
     const stream = await terminal(context, sandboxId, 'read -r line; echo "got <$line>"');
