@@ -43,7 +43,6 @@ const READ =
 
 export const pythonRead = (path: string): Argv => script(READ, "cwsandbox-read-file", path);
 
-export const jsRead = (path: string): Argv =>
-  script(READ, "cwsandbox-read-file-streaming", path);
+export const jsRead = (path: string): Argv => script(READ, "cwsandbox-read-file-streaming", path);
 
 export const pythonStreamedRead = (path: string): Argv => ["/bin/cat", "--", path];

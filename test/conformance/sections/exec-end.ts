@@ -63,29 +63,35 @@ export const execEnd = section("3.6", (says) => {
     await untilGone(sandboxes, sandboxId);
   });
 
-  says("(our choice) a command that a signal ends has exit code 128 + its number", async (context) => {
-    const sandboxId = await running(context);
-    for (const [signal, exitCode] of [
-      ["TERM", 143],
-      ["KILL", 137],
-      ["SEGV", 139],
-    ] as const) {
-      const ended = await sh(context.bed.sandboxes, sandboxId, `kill -${signal} $$; sleep 5`);
-      expect(ended.exitCode).toBe(exitCode);
-    }
-  });
+  says(
+    "(our choice) a command that a signal ends has exit code 128 + its number",
+    async (context) => {
+      const sandboxId = await running(context);
+      for (const [signal, exitCode] of [
+        ["TERM", 143],
+        ["KILL", 137],
+        ["SEGV", 139],
+      ] as const) {
+        const ended = await sh(context.bed.sandboxes, sandboxId, `kill -${signal} $$; sleep 5`);
+        expect(ended.exitCode).toBe(exitCode);
+      }
+    },
+  );
 
-  says("(our choice) what a command leaves in the background is not waited for", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    const script = "sleep 600 & echo $! > pid; echo started";
-    expect(await sh(sandboxes, sandboxId, script)).toMatchObject({
-      stdout: "started\n",
-      exitCode: 0,
-    });
-    expect(await isAlive(sandboxes, sandboxId)).toBe(true);
-    await sandboxes.deleteSandbox({ sandboxId });
-  });
+  says(
+    "(our choice) what a command leaves in the background is not waited for",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      const script = "sleep 600 & echo $! > pid; echo started";
+      expect(await sh(sandboxes, sandboxId, script)).toMatchObject({
+        stdout: "started\n",
+        exitCode: 0,
+      });
+      expect(await isAlive(sandboxes, sandboxId)).toBe(true);
+      await sandboxes.deleteSandbox({ sandboxId });
+    },
+  );
 
   says("Exec on a sandbox that has ended fails with SANDBOX_NOT_RUNNING", async (context) => {
     const { sandboxes } = context.bed;
@@ -111,21 +117,27 @@ export const execEnd = section("3.6", (says) => {
     expect(await refusalOf(run(sandboxes, sandboxId, "true"))).toMatchObject(NOT_RUNNING);
   });
 
-  says("(our choice) a command that comes while its sandbox starts waits for it", async (context) => {
-    const { sandboxes } = context.bed;
-    const { sandboxId } = await started(context);
-    expect(await run(sandboxes, sandboxId, "echo", "there")).toMatchObject({ stdout: "there\n" });
-  });
+  says(
+    "(our choice) a command that comes while its sandbox starts waits for it",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const { sandboxId } = await started(context);
+      expect(await run(sandboxes, sandboxId, "echo", "there")).toMatchObject({ stdout: "there\n" });
+    },
+  );
 
-  says("a command that its sandbox's end takes along has an answer all the same", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    const command = ["/bin/sh", "-c", `${TELL_PID}; exec sleep 600`];
-    const call = sandboxes.exec({ sandboxId, command }, { timeoutMs: 20_000 });
-    await untilTold(sandboxes, sandboxId);
-    await sandboxes.deleteSandbox({ sandboxId });
-    expect(await call).toMatchObject({ exitCode: 137 });
-  });
+  says(
+    "a command that its sandbox's end takes along has an answer all the same",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      const command = ["/bin/sh", "-c", `${TELL_PID}; exec sleep 600`];
+      const call = sandboxes.exec({ sandboxId, command }, { timeoutMs: 20_000 });
+      await untilTold(sandboxes, sandboxId);
+      await sandboxes.deleteSandbox({ sandboxId });
+      expect(await call).toMatchObject({ exitCode: 137 });
+    },
+  );
 
   says("Exec on an unknown sandbox is NOT_FOUND with SANDBOX_NOT_FOUND", async ({ bed }) => {
     expect(await refusalOf(run(bed.sandboxes, "sb-none", "true"))).toMatchObject({
@@ -138,7 +150,8 @@ export const execEnd = section("3.6", (says) => {
     const { sandboxes } = context.bed;
     const sandboxId = await running(context);
     // None ends before all have begun.
-    const script = 'echo > "began-$1"; until [ "$(ls began-* | wc -l)" -eq 12 ]; do sleep 0.02; done; echo "$1"';
+    const script =
+      'echo > "began-$1"; until [ "$(ls began-* | wc -l)" -eq 12 ]; do sleep 0.02; done; echo "$1"';
     const calls = Array.from({ length: 12 }, (_, index) =>
       run(sandboxes, sandboxId, "/bin/sh", "-c", script, "sh", String(index)),
     );

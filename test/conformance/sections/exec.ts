@@ -9,16 +9,19 @@ import { NEEDS_SEVERAL_CONTAINERS, runningPair } from "../two-containers.ts";
 const MEBIBYTE = 1024 * 1024;
 
 export const exec = section("3.6", (says) => {
-  says("Exec runs to completion and answers with both streams and the exit code", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    const script = "printf out; printf err >&2; sleep 0.05; printf more; exit 3";
-    expect(await sh(sandboxes, sandboxId, script)).toEqual({
-      stdout: "outmore",
-      stderr: "err",
-      exitCode: 3,
-    });
-  });
+  says(
+    "Exec runs to completion and answers with both streams and the exit code",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      const script = "printf out; printf err >&2; sleep 0.05; printf more; exit 3";
+      expect(await sh(sandboxes, sandboxId, script)).toEqual({
+        stdout: "outmore",
+        stderr: "err",
+        exitCode: 3,
+      });
+    },
+  );
 
   says("a non-zero exit is a normal answer, not a gRPC error", async (context) => {
     const sandboxId = await running(context);
@@ -39,25 +42,28 @@ export const exec = section("3.6", (says) => {
     expect([...answer.stderr]).toEqual([254, 0, 195]);
   });
 
-  says("max_output_bytes caps each stream by itself, flags it, and still counts", async (context) => {
-    const sandboxId = await running(context);
-    const command = ["/bin/sh", "-c", "printf 1234567890; printf abc >&2; exit 9"];
-    const { sandboxes } = context.bed;
-    const cut = await sandboxes.exec({ sandboxId, command, maxOutputBytes: 4 });
-    expect(Buffer.from(cut.stdout).toString()).toBe("1234");
-    expect(Buffer.from(cut.stderr).toString()).toBe("abc");
-    expect(cut).toMatchObject({
-      exitCode: 9,
-      stdoutTruncated: true,
-      stderrTruncated: false,
-      stdoutBytesProduced: 10n,
-      stderrBytesProduced: 3n,
-    });
-    const both = await sandboxes.exec({ sandboxId, command, maxOutputBytes: 2 });
-    expect(both).toMatchObject({ stdoutTruncated: true, stderrTruncated: true });
-    const exact = await sandboxes.exec({ sandboxId, command, maxOutputBytes: 10 });
-    expect(exact).toMatchObject({ stdoutTruncated: false, stdoutBytesProduced: 10n });
-  });
+  says(
+    "max_output_bytes caps each stream by itself, flags it, and still counts",
+    async (context) => {
+      const sandboxId = await running(context);
+      const command = ["/bin/sh", "-c", "printf 1234567890; printf abc >&2; exit 9"];
+      const { sandboxes } = context.bed;
+      const cut = await sandboxes.exec({ sandboxId, command, maxOutputBytes: 4 });
+      expect(Buffer.from(cut.stdout).toString()).toBe("1234");
+      expect(Buffer.from(cut.stderr).toString()).toBe("abc");
+      expect(cut).toMatchObject({
+        exitCode: 9,
+        stdoutTruncated: true,
+        stderrTruncated: false,
+        stdoutBytesProduced: 10n,
+        stderrBytesProduced: 3n,
+      });
+      const both = await sandboxes.exec({ sandboxId, command, maxOutputBytes: 2 });
+      expect(both).toMatchObject({ stdoutTruncated: true, stderrTruncated: true });
+      const exact = await sandboxes.exec({ sandboxId, command, maxOutputBytes: 10 });
+      expect(exact).toMatchObject({ stdoutTruncated: false, stdoutBytesProduced: 10n });
+    },
+  );
 
   says("what does not fit is dropped while the command runs on to its end", async (context) => {
     const sandboxId = await running(context);
@@ -143,29 +149,44 @@ export const exec = section("3.6", (says) => {
 
   says("words and variables go to the command as they are", async (context) => {
     const sandboxId = await running(context);
-    const words = ["a b", "it's", '"', "$HOME", "*", "-n", "", "ü\n\t", "`id`", "\\", "x".repeat(100_000)];
+    const words = [
+      "a b",
+      "it's",
+      '"',
+      "$HOME",
+      "*",
+      "-n",
+      "",
+      "ü\n\t",
+      "`id`",
+      "\\",
+      "x".repeat(100_000),
+    ];
     const { stdout } = await run(context.bed.sandboxes, sandboxId, "printf", "%s|", ...words);
     expect(stdout).toBe(words.map((word) => `${word}|`).join(""));
   });
 
-  says("there is no field for a directory: the shells of both SDKs change to it", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    await sh(sandboxes, sandboxId, `mkdir "it's a \\$folder"`);
-    for (const [flag, line] of [
-      ["-lc", `cd 'it'\\''s a $folder' && exec 'printf' '%s' 'a b'`],
-      ["-c", `cd 'it'"'"'s a $folder' && exec printf %s 'a b'`],
-    ] as const) {
-      expect(await run(sandboxes, sandboxId, "/bin/sh", flag, line)).toEqual({
-        stdout: "a b",
-        stderr: "",
-        exitCode: 0,
-      });
-    }
-    const lost = await run(sandboxes, sandboxId, "/bin/sh", "-c", "cd 'no such' && exec true");
-    expect(lost.exitCode).not.toBe(0);
-    expect(lost.stderr).toContain("no such");
-  });
+  says(
+    "there is no field for a directory: the shells of both SDKs change to it",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      await sh(sandboxes, sandboxId, `mkdir "it's a \\$folder"`);
+      for (const [flag, line] of [
+        ["-lc", `cd 'it'\\''s a $folder' && exec 'printf' '%s' 'a b'`],
+        ["-c", `cd 'it'"'"'s a $folder' && exec printf %s 'a b'`],
+      ] as const) {
+        expect(await run(sandboxes, sandboxId, "/bin/sh", flag, line)).toEqual({
+          stdout: "a b",
+          stderr: "",
+          exitCode: 0,
+        });
+      }
+      const lost = await run(sandboxes, sandboxId, "/bin/sh", "-c", "cd 'no such' && exec true");
+      expect(lost.exitCode).not.toBe(0);
+      expect(lost.stderr).toContain("no such");
+    },
+  );
 
   says("(our choice) standard input of a unary command is empty", async (context) => {
     const sandboxId = await running(context);
@@ -175,19 +196,22 @@ export const exec = section("3.6", (says) => {
     });
   });
 
-  says("(our choice) a missing executable is exit 127, and what cannot be run 126", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    await sh(sandboxes, sandboxId, "echo text > text; mkdir folder");
-    const missing = await run(sandboxes, sandboxId, "no-such-program", "word");
-    expect(missing).toMatchObject({ exitCode: 127, stdout: "" });
-    expect(missing.stderr).toContain("no-such-program");
-    for (const program of ["./text", "./folder"]) {
-      const unusable = await run(sandboxes, sandboxId, program);
-      expect(unusable).toMatchObject({ exitCode: 126, stdout: "" });
-      expect(unusable.stderr).toContain(program);
-    }
-  });
+  says(
+    "(our choice) a missing executable is exit 127, and what cannot be run 126",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      await sh(sandboxes, sandboxId, "echo text > text; mkdir folder");
+      const missing = await run(sandboxes, sandboxId, "no-such-program", "word");
+      expect(missing).toMatchObject({ exitCode: 127, stdout: "" });
+      expect(missing.stderr).toContain("no-such-program");
+      for (const program of ["./text", "./folder"]) {
+        const unusable = await run(sandboxes, sandboxId, program);
+        expect(unusable).toMatchObject({ exitCode: 126, stdout: "" });
+        expect(unusable.stderr).toContain(program);
+      }
+    },
+  );
 
   says("(our choice) a command without a first word, or with NUL, is refused", async (context) => {
     const sandboxId = await running(context);

@@ -19,15 +19,21 @@ const NAMES = ["plain", "a b", "two\nlines", "-n", "it's $HOME"];
 
 /** The commands by which clients move what is too large for a message. */
 export const fileCommands = section("3.9", (says) => {
-  says("a sandbox has sh, cat, wc, mv and stat, and /bin/cat at that very path", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    const script = "for each in cat wc mv stat; do command -v $each >/dev/null || echo no $each; done";
-    expect(await run(sandboxes, sandboxId, "/bin/sh", "-c", script)).toMatchObject({ stdout: "" });
-    expect(await run(sandboxes, sandboxId, "/bin/cat", "--", "/dev/null")).toMatchObject({
-      exitCode: 0,
-    });
-  });
+  says(
+    "a sandbox has sh, cat, wc, mv and stat, and /bin/cat at that very path",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      const script =
+        "for each in cat wc mv stat; do command -v $each >/dev/null || echo no $each; done";
+      expect(await run(sandboxes, sandboxId, "/bin/sh", "-c", script)).toMatchObject({
+        stdout: "",
+      });
+      expect(await run(sandboxes, sandboxId, "/bin/cat", "--", "/dev/null")).toMatchObject({
+        exitCode: 0,
+      });
+    },
+  );
 
   says("all writing commands take what is streamed to them, whatever the name", async (context) => {
     const { sandboxes } = context.bed;
@@ -97,18 +103,23 @@ export const fileCommands = section("3.9", (says) => {
         expect(ended.stdout).toHaveLength(0);
       }
     }
-    expect((await streamed(sandboxes, sandboxId, ...pythonStreamedRead("/no/such"))).exitCode).toBe(1);
+    expect((await streamed(sandboxes, sandboxId, ...pythonStreamedRead("/no/such"))).exitCode).toBe(
+      1,
+    );
   });
 
-  says("the size probe prints the size alone; where there is none it just fails", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    const folder = await folderOf(sandboxes, sandboxId);
-    await sh(sandboxes, sandboxId, `truncate -s ${300 * MEBIBYTE} big`);
-    const sized = await streamed(sandboxes, sandboxId, ...sizeProbe(`${folder}/big`));
-    expect(sized.stdout.toString()).toBe(`${300 * MEBIBYTE}\n`);
-    const missing = await streamed(sandboxes, sandboxId, ...sizeProbe(`${folder}/none`));
-    expect(missing.exitCode).not.toBe(0);
-    expect([missing.stdout.length, missing.stderr.length]).toEqual([0, 0]);
-  });
+  says(
+    "the size probe prints the size alone; where there is none it just fails",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      const folder = await folderOf(sandboxes, sandboxId);
+      await sh(sandboxes, sandboxId, `truncate -s ${300 * MEBIBYTE} big`);
+      const sized = await streamed(sandboxes, sandboxId, ...sizeProbe(`${folder}/big`));
+      expect(sized.stdout.toString()).toBe(`${300 * MEBIBYTE}\n`);
+      const missing = await streamed(sandboxes, sandboxId, ...sizeProbe(`${folder}/none`));
+      expect(missing.exitCode).not.toBe(0);
+      expect([missing.stdout.length, missing.stderr.length]).toEqual([0, 0]);
+    },
+  );
 });

@@ -124,16 +124,28 @@ export const files = section("3.9", (says) => {
     expect((await read("./sub/../other")).toString()).toBe("y\n");
   });
 
-  says("names may have spaces, newlines, quotes, other scripts, a dash in front", async (context) => {
-    const { folder, read, write, inside } = await filesOf(context);
-    const names = ["a b", "two\nlines", "it's \"$HOME\" `x`", "ü-文.txt", "-n", "*", "tab\t", "\\n"];
-    for (const name of names) await write(`${folder}/names/${name}`, `of ${name}`);
-    for (const name of names)
-      expect((await read(`${folder}/names/${name}`)).toString()).toBe(`of ${name}`);
-    expect(await inside("set -- names/*; echo $#")).toBe(`${names.length}\n`);
-    await write("-o", "relative");
-    expect((await read("-o")).toString()).toBe("relative");
-  });
+  says(
+    "names may have spaces, newlines, quotes, other scripts, a dash in front",
+    async (context) => {
+      const { folder, read, write, inside } = await filesOf(context);
+      const names = [
+        "a b",
+        "two\nlines",
+        'it\'s "$HOME" `x`',
+        "ü-文.txt",
+        "-n",
+        "*",
+        "tab\t",
+        "\\n",
+      ];
+      for (const name of names) await write(`${folder}/names/${name}`, `of ${name}`);
+      for (const name of names)
+        expect((await read(`${folder}/names/${name}`)).toString()).toBe(`of ${name}`);
+      expect(await inside("set -- names/*; echo $#")).toBe(`${names.length}\n`);
+      await write("-o", "relative");
+      expect((await read("-o")).toString()).toBe("relative");
+    },
+  );
 
   says("32 MiB and one byte less go through, both ways", async (context) => {
     const { folder, read, write, inside } = await filesOf(context);
@@ -197,15 +209,18 @@ export const files = section("3.9", (says) => {
     }
   });
 
-  says("what may not be written is FILE_PERMISSION_DENIED, never a wrong credential", async (context) => {
-    const { write } = await filesOf(context);
-    const path = "/proc/sys/kernel/hostname";
-    expect(await refusalOf(write(path, "x"))).toMatchObject({
-      code: Code.FailedPrecondition,
-      reason: ErrorReason.FILE_PERMISSION_DENIED,
-      metadata: { [FileErrorMetadata.FILE_PATH]: path },
-    });
-  });
+  says(
+    "what may not be written is FILE_PERMISSION_DENIED, never a wrong credential",
+    async (context) => {
+      const { write } = await filesOf(context);
+      const path = "/proc/sys/kernel/hostname";
+      expect(await refusalOf(write(path, "x"))).toMatchObject({
+        code: Code.FailedPrecondition,
+        reason: ErrorReason.FILE_PERMISSION_DENIED,
+        metadata: { [FileErrorMetadata.FILE_PATH]: path },
+      });
+    },
+  );
 
   says("what is no file is FILE_IO_FAILED at once, a FIFO too", async (context) => {
     const { folder, read, write, inside } = await filesOf(context);
@@ -230,7 +245,8 @@ export const files = section("3.9", (says) => {
     {
       unless: {
         process: {
-          cannot: "follow symbolic links in file calls: nothing keeps them from leading to the host",
+          cannot:
+            "follow symbolic links in file calls: nothing keeps them from leading to the host",
           instead: async (context) => {
             const { folder, read, inside } = await filesOf(context);
             await inside("echo > file; ln -s file alias");

@@ -1,4 +1,5 @@
 import type { Sentence } from "../contract.ts";
+import { checklistCommands } from "./checklist-commands.ts";
 import { exec } from "./exec.ts";
 import { execEnd } from "./exec-end.ts";
 import { fileCommands } from "./file-commands.ts";
@@ -28,6 +29,7 @@ export const sentences: readonly Sentence[] = [
   ...logSessions,
   ...files,
   ...fileCommands,
+  ...checklistCommands,
   ...pythonSdk,
   ...pythonSdkFiles,
   ...jsSdk,

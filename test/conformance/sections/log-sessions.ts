@@ -89,37 +89,43 @@ export const logSessions = section("3.8", (says) => {
     expect(textOf(rest)).toBe("after\n");
   });
 
-  says("resume needs follow, and excludes tail_lines, since_time and timestamps", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await printed(context, "echo 1");
-    const resumeLogSessionId = (await readLog(sandboxes, { sandboxId }))[0]?.logSessionId ?? "";
-    const resumed = { sandboxId, follow: true, resumeLogSessionId };
-    const wrong: readonly (readonly [LogsRequest, string])[] = [
-      [{ ...resumed, follow: false }, "follow"],
-      [{ ...resumed, tailLines: 1 }, "tail_lines"],
-      [{ ...resumed, timestamps: true }, "timestamps"],
-      [{ ...resumed, sinceTime: timestampFromMs(1) }, "since_time"],
-      [{ sandboxId, follow: true, resumeLogOffset: 1n }, "resume_log_offset"],
-    ];
-    for (const [request, field] of wrong) {
-      expect(await refusalOf(readLog(sandboxes, request))).toMatchObject({
-        code: Code.InvalidArgument,
-        message: expect.stringContaining(field),
-      });
-    }
-  });
+  says(
+    "resume needs follow, and excludes tail_lines, since_time and timestamps",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await printed(context, "echo 1");
+      const resumeLogSessionId = (await readLog(sandboxes, { sandboxId }))[0]?.logSessionId ?? "";
+      const resumed = { sandboxId, follow: true, resumeLogSessionId };
+      const wrong: readonly (readonly [LogsRequest, string])[] = [
+        [{ ...resumed, follow: false }, "follow"],
+        [{ ...resumed, tailLines: 1 }, "tail_lines"],
+        [{ ...resumed, timestamps: true }, "timestamps"],
+        [{ ...resumed, sinceTime: timestampFromMs(1) }, "since_time"],
+        [{ sandboxId, follow: true, resumeLogOffset: 1n }, "resume_log_offset"],
+      ];
+      for (const [request, field] of wrong) {
+        expect(await refusalOf(readLog(sandboxes, request))).toMatchObject({
+          code: Code.InvalidArgument,
+          message: expect.stringContaining(field),
+        });
+      }
+    },
+  );
 
-  says("an unknown session is told in the stream: SESSION_NOT_FOUND as the last item", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await printed(context, "echo 1");
-    const unknown = { sandboxId, follow: true, resumeLogSessionId: "log-none" };
-    const entries = await readLog(sandboxes, { ...unknown, resumeLogOffset: 7n });
-    expect(entries).toHaveLength(1);
-    expect(entries[0]?.error?.code).toBe(LogStreamErrorCode.SESSION_NOT_FOUND);
-    expect(entries[0]?.error?.message).toContain("log-none");
-    // What an SDK does next.
-    expect(textOf(await readLog(sandboxes, { sandboxId }))).toBe("1\nend\n");
-  });
+  says(
+    "an unknown session is told in the stream: SESSION_NOT_FOUND as the last item",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await printed(context, "echo 1");
+      const unknown = { sandboxId, follow: true, resumeLogSessionId: "log-none" };
+      const entries = await readLog(sandboxes, { ...unknown, resumeLogOffset: 7n });
+      expect(entries).toHaveLength(1);
+      expect(entries[0]?.error?.code).toBe(LogStreamErrorCode.SESSION_NOT_FOUND);
+      expect(entries[0]?.error?.message).toContain("log-none");
+      // What an SDK does next.
+      expect(textOf(await readLog(sandboxes, { sandboxId }))).toBe("1\nend\n");
+    },
+  );
 
   says("so is the session of another sandbox", async (context) => {
     const { sandboxes } = context.bed;
@@ -184,7 +190,8 @@ export const logSessions = section("3.8", (says) => {
     "an offset that is older than what is kept is REPLAY_GAP",
     async (context) => {
       const { sandboxes } = context.bed;
-      const script = "echo first; while [ ! -e go ]; do sleep 0.02; done; head -c 20000000 /dev/zero";
+      const script =
+        "echo first; while [ ! -e go ]; do sleep 0.02; done; head -c 20000000 /dev/zero";
       const args = ["-c", `${script}; echo > done; exec sleep 600`];
       const sandboxId = await running(context, { command: "/bin/sh", args });
       const [first] = await readLogUntil(

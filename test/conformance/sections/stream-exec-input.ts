@@ -11,13 +11,16 @@ const MEBIBYTE = 1024 * KIBIBYTE;
 
 /** What a client sends: input in frames of any size, its end, and nothing. */
 export const streamExecInput = section("3.7", (says) => {
-  says("init and half-close at once is empty input, and neither a kill nor a delay", async (context) => {
-    const sandboxId = await running(context);
-    const script = "cat; echo after; sleep 0.3; echo later; exit 6";
-    const ended = await streamed(context.bed.sandboxes, sandboxId, "/bin/sh", "-c", script);
-    expect(ended.stdout.toString()).toBe("after\nlater\n");
-    expect(ended.exitCode).toBe(6);
-  });
+  says(
+    "init and half-close at once is empty input, and neither a kill nor a delay",
+    async (context) => {
+      const sandboxId = await running(context);
+      const script = "cat; echo after; sleep 0.3; echo later; exit 6";
+      const ended = await streamed(context.bed.sandboxes, sandboxId, "/bin/sh", "-c", script);
+      expect(ended.stdout.toString()).toBe("after\nlater\n");
+      expect(ended.exitCode).toBe(6);
+    },
+  );
 
   says("close right after init does no harm, with and without half-close", async (context) => {
     const sandboxId = await running(context);
@@ -39,20 +42,23 @@ export const streamExecInput = section("3.7", (says) => {
     expect(stdout.toString()).toBe("status 0\n");
   });
 
-  says("ready comes before any input, and well within the 5 s that clients wait", async (context) => {
-    const sandboxId = await running(context);
-    for (const tty of [false, true]) {
-      const before = performance.now();
-      const stream = new ExecStream(context.bed.sandboxes, { sandboxId, command: ["cat"], tty });
-      await stream.ready();
-      expect(performance.now() - before).toBeLessThan(4000);
-      stream.stdin("word\n");
-      await stream.shows("word");
-      stream.close();
-      stream.halfClose();
-      expect((await stream.ended()).exitCode).toBe(0);
-    }
-  });
+  says(
+    "ready comes before any input, and well within the 5 s that clients wait",
+    async (context) => {
+      const sandboxId = await running(context);
+      for (const tty of [false, true]) {
+        const before = performance.now();
+        const stream = new ExecStream(context.bed.sandboxes, { sandboxId, command: ["cat"], tty });
+        await stream.ready();
+        expect(performance.now() - before).toBeLessThan(4000);
+        stream.stdin("word\n");
+        await stream.shows("word");
+        stream.close();
+        stream.halfClose();
+        expect((await stream.ended()).exitCode).toBe(0);
+      }
+    },
+  );
 
   says("close is the end of input, and no kill: output goes on", async (context) => {
     const sandboxId = await running(context);
@@ -147,17 +153,20 @@ export const streamExecInput = section("3.7", (says) => {
     expect({ stdout: stdout.toString(), exitCode }).toEqual({ stdout: "ab", exitCode: 0 });
   });
 
-  says("a command that is silent and has open input goes on for as long as it likes", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await running(context);
-    const command = ["/bin/sh", "-c", `${TELL_PID}; read -r line; echo "$line"`];
-    const stream = new ExecStream(sandboxes, { sandboxId, command });
-    await stream.ready();
-    await untilTold(sandboxes, sandboxId);
-    await sh(sandboxes, sandboxId, "sleep 1");
-    expect(await isAlive(sandboxes, sandboxId)).toBe(true);
-    stream.stdin("at last\n");
-    expect((await stream.ended()).stdout.toString()).toBe("at last\n");
-    stream.halfClose();
-  });
+  says(
+    "a command that is silent and has open input goes on for as long as it likes",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await running(context);
+      const command = ["/bin/sh", "-c", `${TELL_PID}; read -r line; echo "$line"`];
+      const stream = new ExecStream(sandboxes, { sandboxId, command });
+      await stream.ready();
+      await untilTold(sandboxes, sandboxId);
+      await sh(sandboxes, sandboxId, "sleep 1");
+      expect(await isAlive(sandboxes, sandboxId)).toBe(true);
+      stream.stdin("at last\n");
+      expect((await stream.ended()).stdout.toString()).toBe("at last\n");
+      stream.halfClose();
+    },
+  );
 });

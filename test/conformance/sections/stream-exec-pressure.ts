@@ -23,9 +23,11 @@ export const streamExecPressure = section("3.7", (says) => {
       const script = `for i in $(seq ${blocks}); do echo $i > written; head -c ${MEBIBYTE} /dev/zero; done; exit 5`;
       const written = async (): Promise<number> =>
         Number((await sh(sandboxes, sandboxId, "cat written")).stdout);
-      const requests = half(create(ExecStreamRequestSchema, {
-        message: { case: "init", value: { sandboxId, command: ["/bin/sh", "-c", script] } },
-      }));
+      const requests = half(
+        create(ExecStreamRequestSchema, {
+          message: { case: "init", value: { sandboxId, command: ["/bin/sh", "-c", script] } },
+        }),
+      );
       const before = residentBytes(service);
       const stream = sandboxes.streamExec(requests)[Symbol.asyncIterator]();
       expect((await stream.next()).value?.message.case).toBe("ready");

@@ -2,7 +2,12 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { expect } from "vitest";
 import { Code } from "@connectrpc/connect";
 import { ErrorReason, ExecStreamOutput_Stream } from "@tidybox/protocol";
-import { refusalOf, run, sh, untilEnded } from "../../../packages/local/src/testing/test-service.ts";
+import {
+  refusalOf,
+  run,
+  sh,
+  untilEnded,
+} from "../../../packages/local/src/testing/test-service.ts";
 import { section } from "../contract.ts";
 import { ExecStream, streamed } from "../exec-streams.ts";
 import { isAlive, TELL_PID, untilGone, untilTold } from "../inside-sandbox.ts";
@@ -38,18 +43,21 @@ export const streamExec = section("3.7", (says) => {
     expect({ stdout: stdout.toString(), exitCode }).toEqual({ stdout: "first", exitCode: 0 });
   });
 
-  says("ready comes first, then output, then one exit as the last, and status OK", async (context) => {
-    const sandboxId = await running(context);
-    const script = "echo out; echo err >&2; sleep 0.05; echo more; exit 7";
-    const ended = await streamed(context.bed.sandboxes, sandboxId, "/bin/sh", "-c", script);
-    expect(ended.order[0]).toBe("ready");
-    expect(ended.order.at(-1)).toBe("exit");
-    const between = ended.order.slice(1, -1);
-    expect(between.length).toBeGreaterThan(1);
-    expect(new Set(between)).toEqual(new Set(["output"]));
-    expect(ended).toMatchObject({ exitCode: 7 });
-    expect([ended.stdout.toString(), ended.stderr.toString()]).toEqual(["out\nmore\n", "err\n"]);
-  });
+  says(
+    "ready comes first, then output, then one exit as the last, and status OK",
+    async (context) => {
+      const sandboxId = await running(context);
+      const script = "echo out; echo err >&2; sleep 0.05; echo more; exit 7";
+      const ended = await streamed(context.bed.sandboxes, sandboxId, "/bin/sh", "-c", script);
+      expect(ended.order[0]).toBe("ready");
+      expect(ended.order.at(-1)).toBe("exit");
+      const between = ended.order.slice(1, -1);
+      expect(between.length).toBeGreaterThan(1);
+      expect(new Set(between)).toEqual(new Set(["output"]));
+      expect(ended).toMatchObject({ exitCode: 7 });
+      expect([ended.stdout.toString(), ended.stderr.toString()]).toEqual(["out\nmore\n", "err\n"]);
+    },
+  );
 
   says("ready and exit tell when the command began and ended", async (context) => {
     const sandboxId = await running(context);
@@ -153,7 +161,7 @@ export const streamExec = section("3.7", (says) => {
 
   says("output is sent while the command runs", async (context) => {
     const sandboxId = await running(context);
-    const command = ["/bin/sh", "-c", "echo first; read -r line; echo \"got $line\""];
+    const command = ["/bin/sh", "-c", 'echo first; read -r line; echo "got $line"'];
     const stream = new ExecStream(context.bed.sandboxes, { sandboxId, command });
     await stream.shows("first\n");
     stream.stdin("word\n");

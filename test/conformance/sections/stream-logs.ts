@@ -25,24 +25,27 @@ export const streamLogs = section("3.8", (says) => {
     expect(textOf(await readLog(sandboxes, { sandboxId }))).toBe("out\nerr\nend\n");
   });
 
-  says("the keep-alive commands of clients stay silent, also while they are stopped", async (context) => {
-    const { sandboxes } = context.bed;
-    const sleeps = "sleep 3600 & wait $!";
-    for (const words of [
-      ["/bin/sh", "-c", `trap 'exit 0' TERM INT; while :; do ${sleeps}; done`],
-      ["/bin/sh", "-lc", `trap 'exit 0' TERM INT; while :; do ${sleeps}; done`],
-      KEEP_ALIVE_COMMAND,
-    ]) {
-      const [command, ...args] = words;
-      const sandboxId = await running(context, { command: command ?? "", args });
-      expect(await readLog(sandboxes, { sandboxId })).toEqual([]);
-      const following = readLog(sandboxes, { sandboxId, follow: true });
-      // The service has both streams once it has answered the second.
-      await readLog(sandboxes, { sandboxId });
-      await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 10 });
-      expect(await following).toEqual([]);
-    }
-  });
+  says(
+    "the keep-alive commands of clients stay silent, also while they are stopped",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sleeps = "sleep 3600 & wait $!";
+      for (const words of [
+        ["/bin/sh", "-c", `trap 'exit 0' TERM INT; while :; do ${sleeps}; done`],
+        ["/bin/sh", "-lc", `trap 'exit 0' TERM INT; while :; do ${sleeps}; done`],
+        KEEP_ALIVE_COMMAND,
+      ]) {
+        const [command, ...args] = words;
+        const sandboxId = await running(context, { command: command ?? "", args });
+        expect(await readLog(sandboxes, { sandboxId })).toEqual([]);
+        const following = readLog(sandboxes, { sandboxId, follow: true });
+        // The service has both streams once it has answered the second.
+        await readLog(sandboxes, { sandboxId });
+        await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 10 });
+        expect(await following).toEqual([]);
+      }
+    },
+  );
 
   says("without follow: what there is, and the end with OK", async (context) => {
     const sandboxId = await printed(context, "echo 1; printf '2\\n'; printf part");
@@ -51,7 +54,8 @@ export const streamLogs = section("3.8", (says) => {
 
   says("with follow the stream stays open, and has what comes", async (context) => {
     const { sandboxes } = context.bed;
-    const script = "echo first; while [ ! -e go ]; do sleep 0.02; done; echo second; exec sleep 600";
+    const script =
+      "echo first; while [ ! -e go ]; do sleep 0.02; done; echo second; exec sleep 600";
     const sandboxId = await running(context, main(script));
     let asked = false;
     const entries = await readLogUntil(sandboxes, { sandboxId, follow: true }, (text) => {
@@ -64,12 +68,18 @@ export const streamLogs = section("3.8", (says) => {
     expect(textOf(entries)).toBe("first\nsecond\n");
   });
 
-  says("(our choice) followed, it ends with OK when the main process has ended", async (context) => {
-    const { sandboxes } = context.bed;
-    const { sandboxId } = await started(context, main("echo first; sleep 0.2; printf last; exit 3"));
-    expect(textOf(await readLog(sandboxes, { sandboxId, follow: true }))).toBe("first\nlast");
-    expect((await untilEnded(sandboxes, sandboxId)).status?.exitCode).toBe(3);
-  });
+  says(
+    "(our choice) followed, it ends with OK when the main process has ended",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const { sandboxId } = await started(
+        context,
+        main("echo first; sleep 0.2; printf last; exit 3"),
+      );
+      expect(textOf(await readLog(sandboxes, { sandboxId, follow: true }))).toBe("first\nlast");
+      expect((await untilEnded(sandboxes, sandboxId)).status?.exitCode).toBe(3);
+    },
+  );
 
   says("who follows a sandbox that is stopped has its last words too", async (context) => {
     const { sandboxes } = context.bed;
@@ -81,22 +91,27 @@ export const streamLogs = section("3.8", (says) => {
     expect(textOf(await following)).toBe("ready\nbye\n");
   });
 
-  says("tail_lines is the last lines; 0, and more than there are, is everything", async (context) => {
-    const { sandboxes } = context.bed;
-    const sandboxId = await printed(context, "echo 1; echo; echo 3; printf 4");
-    for (const [tailLines, text] of [
-      [0, "1\n\n3\n4end\n"],
-      [1, "4end\n"],
-      [3, "\n3\n4end\n"],
-      [1000, "1\n\n3\n4end\n"],
-    ] as const) {
-      expect(textOf(await readLog(sandboxes, { sandboxId, tailLines }))).toBe(text);
-    }
-    const entries = await readLogUntil(sandboxes, { sandboxId, tailLines: 2, follow: true }, (text) =>
-      text.endsWith("end\n"),
-    );
-    expect(textOf(entries)).toBe("3\n4end\n");
-  });
+  says(
+    "tail_lines is the last lines; 0, and more than there are, is everything",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const sandboxId = await printed(context, "echo 1; echo; echo 3; printf 4");
+      for (const [tailLines, text] of [
+        [0, "1\n\n3\n4end\n"],
+        [1, "4end\n"],
+        [3, "\n3\n4end\n"],
+        [1000, "1\n\n3\n4end\n"],
+      ] as const) {
+        expect(textOf(await readLog(sandboxes, { sandboxId, tailLines }))).toBe(text);
+      }
+      const entries = await readLogUntil(
+        sandboxes,
+        { sandboxId, tailLines: 2, follow: true },
+        (text) => text.endsWith("end\n"),
+      );
+      expect(textOf(entries)).toBe("3\n4end\n");
+    },
+  );
 
   says("(our choice) a negative tail_lines is refused by its name", async (context) => {
     const sandboxId = await running(context);
@@ -141,7 +156,8 @@ export const streamLogs = section("3.8", (says) => {
 
   says("next_log_offset grows from 0 by exactly the bytes of each entry", async (context) => {
     const { sandboxes } = context.bed;
-    const script = "printf 'ü€𝄞\\n'; sleep 0.05; printf '\\000\\377\\r\\n'; head -c 100000 /dev/zero";
+    const script =
+      "printf 'ü€𝄞\\n'; sleep 0.05; printf '\\000\\377\\r\\n'; head -c 100000 /dev/zero";
     const sandboxId = await printed(context, script);
     for (const request of [{}, { tailLines: 2 }, { timestamps: true }]) {
       const entries = await readLog(sandboxes, { sandboxId, ...request });
@@ -194,16 +210,21 @@ export const streamLogs = section("3.8", (says) => {
     const { sandboxes } = context.bed;
     const script = "while [ ! -e go ]; do sleep 0.02; done; for i in 1 2 3; do echo $i; done";
     const sandboxId = await running(context, main(script));
-    const readers = Array.from({ length: 5 }, () => readLog(sandboxes, { sandboxId, follow: true }));
+    const readers = Array.from({ length: 5 }, () =>
+      readLog(sandboxes, { sandboxId, follow: true }),
+    );
     await sh(sandboxes, sandboxId, "echo > go");
     for (const entries of await Promise.all(readers)) expect(textOf(entries)).toBe("1\n2\n3\n");
   });
 
-  says("(our choice) followed while the sandbox still starts, nothing is missed", async (context) => {
-    const { sandboxes } = context.bed;
-    const { sandboxId } = await started(context, main("echo first; sleep 0.1; echo last"));
-    expect(textOf(await readLog(sandboxes, { sandboxId, follow: true }))).toBe("first\nlast\n");
-  });
+  says(
+    "(our choice) followed while the sandbox still starts, nothing is missed",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const { sandboxId } = await started(context, main("echo first; sleep 0.1; echo last"));
+      expect(textOf(await readLog(sandboxes, { sandboxId, follow: true }))).toBe("first\nlast\n");
+    },
+  );
 
   says(
     "container names whose log it is; empty means the primary one",
@@ -211,7 +232,9 @@ export const streamLogs = section("3.8", (says) => {
       const { sandboxes } = context.bed;
       const sandboxId = await runningPair(context);
       for (const container of ["", "side"]) {
-        await eventually(async () => (await readLog(sandboxes, { sandboxId, container })).length > 0);
+        await eventually(
+          async () => (await readLog(sandboxes, { sandboxId, container })).length > 0,
+        );
         const text = textOf(await readLog(sandboxes, { sandboxId, container }));
         expect(text).toBe(`${container || "main"}\n`);
       }
@@ -219,32 +242,40 @@ export const streamLogs = section("3.8", (says) => {
     NEEDS_SEVERAL_CONTAINERS,
   );
 
-  says("a sandbox that is terminating or has ended fails with SANDBOX_NOT_RUNNING", async (context) => {
-    const { sandboxes } = context.bed;
-    const script = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.05; done";
-    const sandboxId = await running(context, main(script));
-    await readLogUntil(sandboxes, { sandboxId, follow: true }, (text) => text === "ready\n");
-    await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 300 });
-    await until(sandboxes, sandboxId, (state) => state === State.TERMINATING);
-    const refused = { code: Code.FailedPrecondition, reason: ErrorReason.SANDBOX_NOT_RUNNING };
-    expect(await refusalOf(readLog(sandboxes, { sandboxId, follow: true }))).toMatchObject(refused);
-    await sandboxes.deleteSandbox({ sandboxId });
-    await untilEnded(sandboxes, sandboxId);
-    for (const follow of [true, false])
-      expect(await refusalOf(readLog(sandboxes, { sandboxId, follow }))).toMatchObject(refused);
-  });
+  says(
+    "a sandbox that is terminating or has ended fails with SANDBOX_NOT_RUNNING",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const script = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.05; done";
+      const sandboxId = await running(context, main(script));
+      await readLogUntil(sandboxes, { sandboxId, follow: true }, (text) => text === "ready\n");
+      await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 300 });
+      await until(sandboxes, sandboxId, (state) => state === State.TERMINATING);
+      const refused = { code: Code.FailedPrecondition, reason: ErrorReason.SANDBOX_NOT_RUNNING };
+      expect(await refusalOf(readLog(sandboxes, { sandboxId, follow: true }))).toMatchObject(
+        refused,
+      );
+      await sandboxes.deleteSandbox({ sandboxId });
+      await untilEnded(sandboxes, sandboxId);
+      for (const follow of [true, false])
+        expect(await refusalOf(readLog(sandboxes, { sandboxId, follow }))).toMatchObject(refused);
+    },
+  );
 
-  says("an unknown sandbox is NOT_FOUND, an unknown container INVALID_ARGUMENT", async (context) => {
-    const { sandboxes } = context.bed;
-    const unknown = refusalOf(readLog(sandboxes, { sandboxId: "sb-none", follow: true }));
-    expect(await unknown).toMatchObject({
-      code: Code.NotFound,
-      reason: ErrorReason.SANDBOX_NOT_FOUND,
-    });
-    const sandboxId = await running(context);
-    expect(await refusalOf(readLog(sandboxes, { sandboxId, container: "other" }))).toMatchObject({
-      code: Code.InvalidArgument,
-      message: expect.stringContaining("container"),
-    });
-  });
+  says(
+    "an unknown sandbox is NOT_FOUND, an unknown container INVALID_ARGUMENT",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const unknown = refusalOf(readLog(sandboxes, { sandboxId: "sb-none", follow: true }));
+      expect(await unknown).toMatchObject({
+        code: Code.NotFound,
+        reason: ErrorReason.SANDBOX_NOT_FOUND,
+      });
+      const sandboxId = await running(context);
+      expect(await refusalOf(readLog(sandboxes, { sandboxId, container: "other" }))).toMatchObject({
+        code: Code.InvalidArgument,
+        message: expect.stringContaining("container"),
+      });
+    },
+  );
 });
