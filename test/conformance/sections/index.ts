@@ -3,6 +3,7 @@ import { checklistCommands } from "./checklist-commands.ts";
 import { exec } from "./exec.ts";
 import { execEnd } from "./exec-end.ts";
 import { fileCommands } from "./file-commands.ts";
+import { fileLimits } from "./file-limits.ts";
 import { files } from "./files.ts";
 import { jsSdk } from "./js-sdk.ts";
 import { jsSdkFiles } from "./js-sdk-files.ts";
@@ -28,6 +29,7 @@ export const sentences: readonly Sentence[] = [
   ...streamLogs,
   ...logSessions,
   ...files,
+  ...fileLimits,
   ...fileCommands,
   ...checklistCommands,
   ...pythonSdk,

@@ -123,7 +123,6 @@ export const pythonSdkFiles = section("Python SDK", (says) => {
   says(
     "logs followed over a cut connection: resumed by id and offset, nothing twice or lost",
     async (context) => {
-      const { sandboxes } = context.bed;
       const script = "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.03; done";
       const main = { command: "/bin/sh", args: ["-c", `${script}; echo over`] };
       const { sandboxId } = await createAsSdk(context, main);

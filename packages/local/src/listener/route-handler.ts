@@ -36,7 +36,8 @@ export function routeHandler(options: ConnectNodeAdapterOptions): Handler {
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         if (call.signal.aborted || response.destroyed || response.stream?.destroyed) return;
-        console.error(`${handler.service.typeName}/${handler.method.name} failed:`, error);
+        const cause = error instanceof Error ? error : new Error(String(error));
+        process.emitWarning(`${handler.method.name} was not answered: ${cause.stack}`);
       });
   };
 }
