@@ -181,7 +181,7 @@ export const streamExec = section("3.7", (says) => {
     expect(await refusalOf(cancelled.ended())).toMatchObject({ code: Code.Canceled });
     await untilGone(sandboxes, sandboxId);
     await sh(sandboxes, sandboxId, "rm pid");
-    const late = new ExecStream(sandboxes, init, { timeoutMs: 1000 });
+    const late = new ExecStream(sandboxes, init, { timeoutMs: 2000 });
     await late.ready();
     await untilTold(sandboxes, sandboxId);
     expect(await refusalOf(late.ended())).toMatchObject({ code: Code.DeadlineExceeded });
