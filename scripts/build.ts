@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hashInputs, hashOutputs, readStamp, writeStamp } from "./build-stamp.ts";
@@ -80,6 +80,8 @@ async function buildPackage(
     }
   }
 
+  // What an older build has left would be packed too.
+  await rm(join(pkg.folder, "dist"), { recursive: true, force: true });
   const result = await runShell(script, {
     cwd: pkg.folder,
     timeoutSeconds: 180,

@@ -9,7 +9,12 @@ const options: Options = {
 export default defineConfig([
   {
     ...options,
-    entry: ["src/index.ts", "src/spawn-helper.ts", "src/probe-main.ts"],
+    entry: {
+      index: "src/index.ts",
+      "spawn-helper": "src/spawn-helper.ts",
+      "probe-main": "src/probe-main.ts",
+      "inherited-descriptors": "src/spawner/inherited-descriptors.ts",
+    },
     dts: true,
     clean: ["dist/*", "!dist/terminal-main.js", "!dist/relay-main.js", "!dist/dockerode.js"],
     splitting: true,

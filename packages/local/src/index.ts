@@ -4,10 +4,14 @@ export {
   type LoopbackListener,
   type LoopbackOptions,
 } from "./listener/listen-on-loopback.ts";
-export { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export type { FaultOptions } from "./faults/fault-options.ts";
+export {
+  rehearsalClient,
+  type Rehearsal,
+  type RehearsalClient,
+} from "./rehearsal/rehearsal-client.ts";
 export type { VolumeOptions } from "./service/resources/registered-volumes.ts";
 export { LocalServiceError, type LocalServiceErrorCode } from "./error.ts";
 export type { LocalNotice, LocalNoticeCode } from "./notice.ts";

@@ -1,48 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
-import { ConfigurationError } from "@tidybox/client";
-import { LocalServiceError } from "@tidybox/local";
-import { Command, CommanderError } from "commander";
-import { doctorCommand } from "./commands/doctor.ts";
-import { listCommand } from "./commands/list.ts";
-import { reapCommand } from "./commands/reap.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { EXIT_FAILED, EXIT_USAGE } from "./exit-status.ts";
-import { complain } from "./output.ts";
+import { closeInheritedDescriptors } from "@tidybox/local/inherited-descriptors";
 
-const { version } = JSON.parse(
-  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
-) as {
-  readonly version: string;
-};
+// `serve` may live long, and runs other people's code. Before anything else is loaded: see there.
+closeInheritedDescriptors();
 
-const WRONG_OPTIONS: readonly string[] = ["local_option_invalid", "local_address_refused"];
-
-function isWrongUsage(error: unknown): boolean {
-  return (
-    error instanceof ConfigurationError ||
-    (error instanceof LocalServiceError && WRONG_OPTIONS.includes(error.code))
-  );
-}
-
-const program = new Command("tidybox")
-  .description("Sandboxes for tests that always clean up after themselves.")
-  .version(version)
-  .showHelpAfterError("(tidybox --help lists the commands)")
-  .exitOverride();
-
-for (const command of [serveCommand(), listCommand(), reapCommand(), doctorCommand()]) {
-  program.addCommand(command.exitOverride());
-}
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    // Commander has printed it; help and version are no errors.
-    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE;
-  } else {
-    complain(error);
-    process.exitCode = isWrongUsage(error) ? EXIT_USAGE : EXIT_FAILED;
-  }
-}
+const { runProgram } = await import("./program.ts");
+await runProgram();

@@ -45,6 +45,9 @@ export function fileErrorFromErrno(error: unknown, path: string): SandboxFileErr
         `${path}: the file system is read-only there`,
         { cause: error },
       );
+    // A FIFO that nobody reads, a socket, a device without a driver.
+    case "ENXIO":
+      return new SandboxFileError("io_failed", `${path} is not a regular file`, { cause: error });
     default:
       return new SandboxFileError("io_failed", `${path}: ${code || String(error)}`, {
         cause: error,

@@ -11,7 +11,7 @@ import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
 import { connectionValues } from "../faults/connection-cut.ts";
-import { bearerCheck, randomToken } from "./bearer-token.ts";
+import { credentialCheck, randomToken } from "./bearer-token.ts";
 import { routeHandler } from "./route-handler.ts";
 
 /** Calls that are still running when the listener closes get this long to say how they ended. */
@@ -61,7 +61,7 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     compressMinBytes: Number.MAX_SAFE_INTEGER,
     shutdownSignal: shutdown.signal,
   });
-  const isAllowed = bearerCheck(token);
+  const isAllowed = credentialCheck(token);
   const sessions = new Set<ServerHttp2Session>();
   const server = createServer(
     {
@@ -72,7 +72,7 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
       streamResetRate: 1_000_000,
     },
     (request, response) => {
-      if (isAllowed(request.headers.authorization)) handle(request, response);
+      if (isAllowed(request.headers)) handle(request, response);
       else refuse(request, response);
     },
   );

@@ -15,7 +15,12 @@ export interface Violation {
   readonly description: string;
 }
 
+/** Notes a violation unless it is valid. */
+export type Check = (valid: boolean, field: string, description: string) => void;
+
 export interface FailureOptions {
+  /** The fields that it is about. */
+  readonly violations?: readonly Violation[];
   readonly metadata?: Readonly<Record<string, string>>;
   readonly retryAfterSeconds?: number;
   readonly cause?: unknown;
@@ -38,19 +43,34 @@ export function failure(
       value: { retryDelay: { seconds: BigInt(seconds), nanos } },
     });
   }
+  if (options.violations !== undefined && options.violations.length > 0) {
+    const fieldViolations = options.violations.map(({ field, description }) => ({
+      field,
+      description,
+    }));
+    details.push({ desc: BadRequestSchema, value: { fieldViolations } });
+  }
   return new ConnectError(message, code, undefined, details, options.cause);
 }
 
 export function invalidArgument(violations: readonly Violation[]): ConnectError {
   const message = violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
-  const error = failure(Code.InvalidArgument, ErrorReason.INVALID_ARGUMENT, message);
-  const fieldViolations = violations.map(({ field, description }) => ({ field, description }));
-  error.details.push({ desc: BadRequestSchema, value: { fieldViolations } });
-  return error;
+  return failure(Code.InvalidArgument, ErrorReason.INVALID_ARGUMENT, message, { violations });
 }
 
-export function notImplemented(message: string): ConnectError {
-  return failure(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message);
+export function notImplemented(
+  message: string,
+  violations: readonly Violation[] = [],
+): ConnectError {
+  return failure(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message, { violations });
+}
+
+/** What no machine here has: another placement may. */
+export function noSuitableRunner(
+  message: string,
+  violations: readonly Violation[] = [],
+): ConnectError {
+  return failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message, { violations });
 }
 
 export function sandboxNotFound(sandboxId: string): ConnectError {

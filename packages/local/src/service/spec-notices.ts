@@ -1,4 +1,4 @@
-import { type Container, DEFAULT_IMAGE, type SandboxSpec } from "@tidybox/protocol";
+import { type Container, DEFAULT_IMAGE, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { Engine, SandboxPlan } from "../engines/engine.ts";
 import type { NoticeListener } from "../notice.ts";
 
@@ -49,10 +49,37 @@ export class SpecNotices {
     }
   }
 
+  /** The same of volumes. */
+  ofVolumes({ volumes }: SandboxSpec): void {
+    const sized = volumes.some(
+      ({ source }) =>
+        source.case === "scratch" &&
+        source.value.size !== "" &&
+        source.value.medium !== StorageMedium.MEMORY,
+    );
+    if (!sized) return;
+    this.#once("volume size", () =>
+      this.#options.onNotice({
+        code: "volume_size_not_enforced",
+        message:
+          "the size of scratch volumes on disk is accepted and not enforced on this machine; that of volumes in memory is.",
+      }),
+    );
+  }
+
   /** The same of services. */
   ofNetwork({ services, network }: SandboxSpec): void {
-    const { onNotice } = this.#options;
-    if (services.length > 0 && network?.denyEgress !== true) {
+    const { onNotice, engine } = this.#options;
+    if (network?.denyEgress === true) {
+      this.#once("names", () =>
+        onNotice({
+          code: "names_not_resolved",
+          message:
+            "a sandbox that is denied egress has no DNS on this machine; on the real service names are still resolved there.",
+        }),
+      );
+    }
+    if (services.length > 0 && engine.servicesHaveEgress !== true && network?.denyEgress !== true) {
       this.#once("services", () =>
         onNotice({
           code: "services_without_egress",

@@ -7,9 +7,13 @@ const LAST_STANDARD = 2;
 /**
  * Closes what whoever started this process left open in it (`exec 200</private; vitest`). It would
  * be handed on to every process of a sandbox, for which `/proc/self/fd/200/` is then a door into
- * the host. Call it before anything else: it closes all descriptors above standard error that
- * would survive the execution of another program. What Node opens, and its channel to a parent,
- * does not; a native addon's file may.
+ * the host. It closes all descriptors above standard error that would survive the execution of
+ * another program. What Node opens, and its channel to a parent, does not.
+ *
+ * Call it in the first lines of a program, before anything but `node:fs` is imported. OpenSSL reads
+ * certificates (`NODE_EXTRA_CA_CERTS`) in a thread of its own as soon as something asks for TLS, with
+ * a descriptor that looks inherited: closed under its hands, the number is soon that of a socket of
+ * ours, which the thread then closes.
  *
  * `keep` names descriptors to leave alone. Returns those that were closed. Linux only: elsewhere
  * there is no way to tell, and Node hands nothing on by itself (macOS).

@@ -1,4 +1,3 @@
-import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 
@@ -17,26 +16,13 @@ const MAX_LEFT_BYTES = 1024 * 1024;
 /** Several pipe reads join into one chunk while the reader is busy: gRPC costs per message. */
 const BUFFER_BYTES = 256 * 1024;
 
-/**
- * Rarely, at a start on a busy machine, Node still watches the number of a descriptor that is no
- * longer its own, and refuses to take another of that number (EEXIST). The pipe has other numbers;
- * the refused one is left to whoever Node thinks has it.
- */
 function socketOn(fd: number): Socket {
-  const open = (number: number): Socket =>
-    new Socket({
-      fd: number,
-      readable: true,
-      writable: false,
-      readableHighWaterMark: BUFFER_BYTES,
-    } as ConstructorParameters<typeof Socket>[0]);
-  try {
-    return open(fd);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || process.platform !== "linux")
-      throw error;
-    return open(openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK));
-  }
+  return new Socket({
+    fd,
+    readable: true,
+    writable: false,
+    readableHighWaterMark: BUFFER_BYTES,
+  } as ConstructorParameters<typeof Socket>[0]);
 }
 
 /** Sees all bytes before their reader does, and says which ones the reader gets instead. */

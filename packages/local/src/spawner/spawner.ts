@@ -137,6 +137,7 @@ export class Spawner {
   async spawn(command: SpawnCommand): Promise<SpawnedProcess> {
     const id = this.#helper.nextId();
     const fifos: OpenFifo[] = [];
+    const pipes: OutputPipe[] = [];
     const connected = command.wantsInput ? this.#input.expect(id) : undefined;
     const ended = this.#helper.end(id);
     try {
@@ -163,11 +164,13 @@ export class Spawner {
       const exited = ended.then((end) =>
         end === "lost" ? { exitCode: KILLED_EXIT_CODE, lost: true } : processEnd(end),
       );
+      for (const { fd } of [out, err]) pipes.push(new OutputPipe(fd, exited));
+      const [stdout, stderr] = pipes as [OutputPipe, OutputPipe];
       return {
         pid: answer.pid,
         stdin,
-        stdout: new OutputPipe(out.fd, exited),
-        stderr: new OutputPipe(err.fd, exited),
+        stdout,
+        stderr,
         exited,
         signal: (signal) => this.#helper.tell({ type: "signal", id, signal }),
       };
@@ -176,7 +179,9 @@ export class Spawner {
       this.#helper.forget(id);
       this.#input.forget(id);
       void connected?.then((socket) => socket.destroy());
-      for (const fifo of fifos) this.#fifos.discard(fifo);
+      // A descriptor belongs to its pipe once there is one, and is closed by nobody else.
+      for (const pipe of pipes) pipe.close();
+      for (const fifo of fifos.slice(pipes.length)) this.#fifos.discard(fifo);
       throw error;
     }
   }

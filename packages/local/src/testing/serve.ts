@@ -1,11 +1,10 @@
 /** A local service in a process of its own, as it is meant to be used; talks to its test by IPC. */
-import {
-  LocalServiceError,
-  type LocalNotice,
-  type LocalServiceOptions,
-  startLocalService,
-} from "../index.ts";
+import type { LocalNotice, LocalServiceOptions } from "../index.ts";
+import { closeInheritedDescriptors } from "../spawner/inherited-descriptors.ts";
 
+closeInheritedDescriptors();
+
+const { LocalServiceError, startLocalService } = await import("../index.ts");
 const notices: LocalNotice[] = [];
 
 try {

@@ -24,6 +24,7 @@ import { SandboxFiles } from "./sandbox-files.ts";
 import type { SandboxVolumes } from "./sandbox-volumes.ts";
 import { WAIT_SCRIPT } from "./shell-script.ts";
 import { type BecomingCommand, WaitingShell, type WaitingShells } from "./waiting-shell.ts";
+import { workingDirectoryMoved } from "./working-directory.ts";
 
 const STOP_SECONDS = 10;
 const LEAVE_SECONDS = 1;
@@ -120,7 +121,9 @@ export class BubblewrapSandbox implements EngineSandbox {
   async exec(command: ExecCommand): Promise<EngineProcess> {
     const environment = environmentOf(this.#plan, this.#options.root, command.environment);
     const { argv, wantsInput } = command;
-    const became = await this.#shell?.become({ argv, environment, wantsInput });
+    // Then the shell that waits is in the old one.
+    const moved = workingDirectoryMoved(this.#options.held.innerPid, this.#plan.workingDirectory);
+    const became = moved ? undefined : await this.#shell?.become({ argv, environment, wantsInput });
     const spawned = became ?? (await this.#enter({ argv, environment, wantsInput }));
     void this.#options.activity.during(spawned.exited);
     const leader = became === undefined ? "setpriv" : "shell";

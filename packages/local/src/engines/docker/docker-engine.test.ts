@@ -1,12 +1,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
-import { SnapshotState, State, StorageMedium } from "@tidybox/protocol";
+import { ErrorReason, SnapshotState, State, StorageMedium, Visibility } from "@tidybox/protocol";
 import { Requests } from "../../testing/requests.ts";
-import { NO_DOCKER, testDockerHost } from "../../testing/tested-engines.ts";
+import {
+  NO_BRIDGE,
+  NO_DOCKER,
+  testDockerGateway,
+  testDockerHost,
+} from "../../testing/tested-engines.ts";
 import {
   createRunning,
   eventually,
@@ -19,7 +24,7 @@ import {
   type TestService,
   untilEnded,
 } from "../../testing/test-service.ts";
-import { OWNER_LABEL, SERVICE_LABEL } from "./owner-label.ts";
+import { OWNER_LABEL } from "./owner-label.ts";
 
 const here = testDockerHost !== undefined;
 
@@ -122,15 +127,21 @@ describe.runIf(here)("the engine docker", () => {
   test("holds a sandbox to its memory and its cpu", async () => {
     const spec = specOf({ resourceRequirements: { limits: { memory: "64Mi", cpu: "500m" } } });
     const sandboxId = await createRunning(service.client, spec);
+    const quota =
+      "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/cpu.max";
+    expect((await sh(service.client, sandboxId, quota)).stdout).toMatch(/^50000\b/);
     const greedy = await sh(
       service.client,
       sandboxId,
       "dd if=/dev/zero of=/dev/null bs=256M count=1",
     );
     expect(greedy.exitCode).toBe(137);
-    const quota =
-      "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/cpu.max";
-    expect((await sh(service.client, sandboxId, quota)).stdout).toMatch(/^50000\b/);
+    expect((await untilEnded(service.client, sandboxId)).status).toMatchObject({
+      state: State.FAILED,
+      exitCode: 137,
+      stateReason: expect.stringContaining("its memory limit is 67108864"),
+      effectiveResourceRequirements: { limits: { memory: "64Mi", cpu: "500m" } },
+    });
     expect((await service.notices()).map(({ code }) => code)).not.toContain(
       "resources_not_enforced",
     );
@@ -234,6 +245,86 @@ describe.runIf(here)("the engine docker", () => {
     });
   });
 
+  test("ends what a cancelled command has put into sessions of its own, and nothing of others", async () => {
+    const sandboxId = await createRunning(service.client);
+    await sh(service.client, sandboxId, "setsid sleep 620 >/dev/null 2>&1 &");
+    const script = "setsid sh -c 'sleep 621; :' & setsid setsid sleep 622 & sleep 623";
+    const running = service.client.exec(
+      { sandboxId, command: ["/bin/sh", "-c", script] },
+      { timeoutMs: 1500 },
+    );
+    expect(await refusalOf(running)).toMatchObject({ code: Code.DeadlineExceeded });
+    await eventually(
+      async () => !/sleep 62[123]/.test((await sh(service.client, sandboxId, "ps")).stdout),
+    );
+    expect((await sh(service.client, sandboxId, "ps")).stdout).toContain("sleep 620");
+  });
+
+  test("holds a sandbox to a number of processes", async () => {
+    const sandboxId = await createRunning(service.client);
+    const script = "cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max";
+    expect((await sh(service.client, sandboxId, script)).stdout).toBe("4096\n");
+  });
+
+  test("takes an environment of any size that a program can have", async () => {
+    const value = "x".repeat(100_000);
+    const names = Array.from({ length: 12 }, (_, index) => `LARGE_${index}`);
+    const environmentVariables = Object.fromEntries(names.map((name) => [name, value]));
+    const sandboxId = await createRunning(service.client, specOf({ environmentVariables }));
+    expect((await sh(service.client, sandboxId, "echo ${#LARGE_0} ${#LARGE_11}")).stdout).toBe(
+      "100000 100000\n",
+    );
+  });
+
+  test.skipIf(testDockerGateway !== undefined)("reaches out, or not", (context) =>
+    context.skip(NO_BRIDGE),
+  );
+
+  test.runIf(testDockerGateway !== undefined)(
+    "reaches this machine where egress is open, and not where it is denied",
+    async () => {
+      const server = createServer((socket) => socket.end("from outside\n"));
+      server.listen(0, testDockerGateway);
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      try {
+        const ask = async (network: SpecInit["network"]) => {
+          const spec = specOf({}, network && { network });
+          const sandboxId = await createRunning(service.client, spec);
+          const script = `nc -w 3 ${testDockerGateway} ${port} </dev/null`;
+          return (await sh(service.client, sandboxId, script)).stdout;
+        };
+        expect(await ask(undefined)).toBe("from outside\n");
+        expect(await ask({ denyEgress: false })).toBe("from outside\n");
+        expect(await ask({ denyEgress: true })).toBe("");
+        // Nothing that Docker has could enforce it.
+        const egress = [{ destination: { case: "cidr", value: { cidr: "10.0.0.0/8" } } }] as const;
+        const spec = specOf({}, { network: { egress: [...egress] } });
+        const refused = service.client.createSandbox({ sandbox: { spec: spec as object } });
+        expect(await refusalOf(refused)).toMatchObject({
+          code: Code.Unimplemented,
+          reason: ErrorReason.NOT_IMPLEMENTED,
+          message: expect.stringContaining("egress rules by address"),
+        });
+      } finally {
+        server.close();
+      }
+    },
+  );
+
+  test("refuses ports of a sandbox whose egress is denied", async () => {
+    const spec = specOf(
+      {},
+      { services: [{ port: 80, visibility: Visibility.PUBLIC }], network: { denyEgress: true } },
+    );
+    const refused = service.client.createSandbox({ sandbox: { spec: spec as object } });
+    expect(await refusalOf(refused)).toMatchObject({
+      code: Code.FailedPrecondition,
+      reason: ErrorReason.NO_SUITABLE_RUNNER,
+      message: expect.stringMatching(/deny_egress|services/),
+    });
+  });
+
   test("ends the sandbox where a cancelled command can be ended in no other way", async () => {
     const sandboxId = await createRunning(service.client);
     const { stdout } = await sh(
@@ -251,40 +342,43 @@ describe.runIf(here)("the engine docker", () => {
     });
   });
 
-  test("removes what a killed service has left, and nothing of one that lives", async () => {
+  test("removes what a killed service has left of 20 sandboxes, and nothing of one that lives", async () => {
     const docker = new Docker();
-    const owned = async (): Promise<readonly string[]> => {
-      const found = await docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] } });
-      return found.map(({ Labels: labels }) => labels[SERVICE_LABEL] ?? "");
+    const ours = async (owner: TestService) => {
+      const filters = { label: [OWNER_LABEL] };
+      const containers = await docker.listContainers({ all: true, filters });
+      const { Volumes: volumes } = await docker.listVolumes({ filters });
+      return [...containers, ...((volumes as typeof volumes | null) ?? [])].filter((each) =>
+        each.Labels[OWNER_LABEL]?.includes(`"pid":${owner.process.pid},`),
+      ).length;
     };
-    const before = new Set(await owned());
-    await createRunning(service.client);
-    const volumes: SpecInit = {
+    const lives = await createRunning(service.client);
+    // Nobody may take it for a sandbox: it has no label.
+    const stranger = await docker.createContainer({
+      ...{ Image: "tidybox-test:busybox", name: `tidybox-stranger-${process.pid}` },
+      ...{ Cmd: ["/bin/sh", "-c", "sleep 600"], HostConfig: { NetworkMode: "none" } },
+    });
+    await stranger.start();
+    const crashed = await startTestService({ engine: "docker" });
+    const rest: SpecInit = {
       volumes: [{ name: "data", source: { case: "scratch", value: {} } }],
     };
     const mount = { volumeMounts: [{ volume: "data", mountPath: "/data" }] };
-    const crashed = await startTestService({ engine: "docker" });
-    await createRunning(crashed.client, specOf(mount, volumes));
-    const left = (await owned()).filter((name) => !before.has(name));
-    const own = (await owned()).length;
-    expect(left.length).toBeGreaterThan(0);
+    const spec = specOf(mount, rest);
+    await Promise.all(Array.from({ length: 20 }, () => createRunning(crashed.client, spec)));
+    expect(await ours(crashed)).toBe(40);
     crashed.process.kill("SIGKILL");
     await crashed.close().catch(() => {});
-    // Its containers end with it; the next service removes them.
     const next = await startTestService({ engine: "docker" });
     try {
-      const after = await owned();
-      expect(after.length).toBeLessThan(own);
-      expect(after.some((name) => before.has(name))).toBe(true);
-      const { Volumes: kept } = await docker.listVolumes({ filters: { label: [OWNER_LABEL] } });
-      const gone = new Set(left.filter((name) => !after.includes(name)));
-      expect(
-        (kept ?? []).filter(({ Labels: labels }) => gone.has(labels[SERVICE_LABEL] ?? "")),
-      ).toEqual([]);
+      expect(await ours(crashed)).toBe(0);
+      expect((await sh(service.client, lives, "echo here")).stdout).toBe("here\n");
+      expect((await stranger.inspect()).State.Running).toBe(true);
     } finally {
       await next.close();
+      await stranger.remove({ force: true });
     }
-  });
+  }, 120_000);
 
   test("leaves nothing in Docker when the service is closed", async () => {
     const own = await startTestService({ engine: "docker" });
