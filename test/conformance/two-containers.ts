@@ -41,5 +41,5 @@ const REFUSED: Exception = {
 
 /** For sentences that are about more than one container. */
 export const NEEDS_SEVERAL_CONTAINERS: SentenceOptions = {
-  unless: { process: REFUSED, docker: REFUSED },
+  unless: { process: REFUSED },
 };
