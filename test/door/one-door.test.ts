@@ -80,6 +80,26 @@ test("answers of creates that are lost, and tests that give up meanwhile: the ac
   expect(made.length).toBeGreaterThan(24);
 });
 
+test("a create that is never answered is found by its tag at the end, and whose it was", async () => {
+  await using service = await startServe(bed, ["--lose", "create=1"]);
+  await using project = await makeProject(bed, {
+    "a.test.ts": `
+      import { test } from "@tidybox/vitest";
+      test("never answered", async ({ sandbox }) => {}, 3000);
+    `,
+    "vitest.config.ts": REPORTED,
+  });
+  const run = await runVitest(project, { env: service.env });
+  expect(run.exitCode).toBe(1);
+  expect(run.account, run.output).toMatch(/1 sandbox: 1 reaped at the end, 0 left/);
+  const report = await reportOf(project.directory);
+  const [made] = await service.list(["--all"]);
+  expect(report.sandboxes).toMatchObject([
+    { id: made?.id, test: "never answered", end: "reaped-at-end" },
+  ]);
+  expect(await service.list()).toEqual([]);
+});
+
 test("the sum is right after a worker's crash, and each sandbox is in the report with its end", async () => {
   await using service = await startServe(bed);
   await using project = await makeProject(bed, {
