@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { expect, inject, test } from "vitest";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, inject, onTestFinished, test } from "vitest";
 import { configFile, makeProject } from "../support/bed.ts";
 import { processesWith, until } from "../support/observer.ts";
 import { runVitest, startVitest } from "../support/runner.ts";
@@ -55,9 +57,9 @@ test("answers of creates that are lost, and tests that give up meanwhile: the ac
   const file = `
     import { test } from "@tidybox/vitest";
     for (let index = 0; index < 12; index += 1)
-      test("patient " + index, async ({ sandbox }) => { await sandbox.exec(["true"], { check: true }); });
-    for (let index = 0; index < 12; index += 1)
       test("impatient " + index, async ({ sandbox }) => { await sandbox.exec(["true"]); }, 20 + index * 40);
+    for (let index = 0; index < 12; index += 1)
+      test("patient " + index, async ({ sandbox }) => { await sandbox.exec(["true"], { check: true }); });
   `;
   await using project = await makeProject(bed, {
     ...{ "a.test.ts": file, "b.test.ts": file, "vitest.config.ts": REPORTED },
@@ -76,8 +78,33 @@ test("answers of creates that are lost, and tests that give up meanwhile: the ac
   expect(report.account["created"]).toBe(made.length);
   expect(sumOf(report)).toBe(made.length);
   expect(report.account["createsUnanswered"]).toBe(0);
+  // They were followed while the run went on, and not left to its last reap.
+  expect(report.account["reapedAtEnd"]).toBe(0);
   // The rehearsal did rehearse: some tests gave up on what came to be all the same.
   expect(made.length).toBeGreaterThan(24);
+});
+
+test("a session's sandbox from a template comes through the same door", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tidybox-template-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const template = join(folder, "template.json");
+  const containers = [{ name: "main", image: "python:3.11" }];
+  await writeFile(template, JSON.stringify({ containers, tags: ["of-the-template"] }));
+  await using service = await startServe(bed, ["--template", `made=${template}`]);
+  await using project = await makeProject(bed, {
+    "a.test.ts": `
+      import { expect, test } from "@tidybox/vitest";
+      test("uses one", async ({ session, run }) => {
+        const sandbox = await session.sandboxFromTemplate("made", { tags: ["of-the-call"] });
+        expect(sandbox.tags).toEqual(expect.arrayContaining([...run.tags, "of-the-call"]));
+        await sandbox.exec(["true"], { check: true });
+      });
+    `,
+    "vitest.config.ts": REPORTED,
+  });
+  const run = await runVitest(project, { env: service.env });
+  expect(run.exitCode, run.output).toBe(0);
+  expect(run.account).toMatch(/1 sandbox: 1 by sessions, 0 left/);
 });
 
 test("a create that is never answered is found by its tag at the end, and whose it was", async () => {

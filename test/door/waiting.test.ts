@@ -12,9 +12,11 @@ removeCleanupHandlers();
 const bed = inject("beds").at(-1);
 if (bed === undefined) throw new Error("no bed");
 
-test("a test that waits long for a slot says so once, with the tests that hold them", async () => {
-  await using project = await makeProject(bed, {
-    "holds.test.ts": `
+test.each(inject("beds"))(
+  "Vitest $version: a test that waits long for a slot says so once, with the tests that hold them",
+  async (each) => {
+    await using project = await makeProject(each, {
+      "holds.test.ts": `
       import { writeFileSync } from "node:fs";
       import { test } from "@tidybox/vitest";
       test("holds the slot", async ({ sandbox }) => {
@@ -22,7 +24,7 @@ test("a test that waits long for a slot says so once, with the tests that hold t
         await sandbox.exec(["sleep", "8"]);
       }, 60_000);
     `,
-    "waits.test.ts": `
+      "waits.test.ts": `
       import { existsSync } from "node:fs";
       import { beforeEach, test } from "@tidybox/vitest";
       beforeEach(async () => {
@@ -30,32 +32,36 @@ test("a test that waits long for a slot says so once, with the tests that hold t
       }, 40_000);
       test("waits for the slot", async ({ createSandbox }) => { await createSandbox(); }, 60_000);
     `,
-    "vitest.config.ts": configFile("{ maxSandboxes: 1 }"),
-  });
-  const run = await runVitest(project, { args: ["--pool=forks", "--maxWorkers=2"] });
-  expect(run.exitCode, run.output).toBe(0);
-  const said = run.output.split("\n").filter((line) => line.includes("been waiting"));
-  expect(said).toHaveLength(1);
-  expect(said[0]).toMatch(
-    /^tidybox {2}"waits for the slot" has been waiting for a sandbox for 5 s: all 1 are taken by holds the slot \(active, for \d+ s\)$/,
-  );
-});
+      "vitest.config.ts": configFile("{ maxSandboxes: 1 }"),
+    });
+    const run = await runVitest(project, { args: ["--pool=forks", "--maxWorkers=2"] });
+    expect(run.exitCode, run.output).toBe(0);
+    const said = run.output.split("\n").filter((line) => line.includes("been waiting"));
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(
+      /^tidybox {2}"waits for the slot" has been waiting for a sandbox for 5 s: all 1 are taken by holds the slot \(active, for \d+ s\)$/,
+    );
+  },
+);
 
 test("with little time it says so before that is over", async () => {
   await using project = await makeProject(bed, {
     "a.test.ts": `
-      import { test } from "@tidybox/vitest";
-      test("in a hurry", async ({ session, createSandbox }) => {
-        await session.sandbox();
-        await createSandbox();
-      }, 4000);
+      import { describe, test } from "@tidybox/vitest";
+      describe.concurrent("at once", () => {
+        test("holds the slot", async ({ sandbox }) => { await sandbox.exec(["sleep", "6"]); }, 60_000);
+        test("in a hurry", async ({ createSandbox }) => {
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          await createSandbox();
+        }, 4000);
+      });
     `,
     "vitest.config.ts": configFile("{ maxSandboxes: 1 }"),
   });
   const run = await runVitest(project);
   expect(run.exitCode).toBe(1);
   expect(run.output).toMatch(
-    /"in a hurry" has been waiting for a sandbox for \d s: all 1 are taken by the session of worker \d+/,
+    /"at once > in a hurry" has been waiting for a sandbox for \d s: all 1 are taken by at once > holds the slot/,
   );
 });
 
