@@ -9,10 +9,11 @@ import {
   writeFile,
   copyFile,
 } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Docker from "dockerode";
 import { runCommand } from "./command.ts";
+import { makeTestBridge, removeTestBridge } from "./docker-bridge.ts";
 
 const START_SECONDS = 20;
 const STOP_SECONDS = 15;
@@ -27,7 +28,8 @@ export interface TestDocker {
 
 /**
  * Starts a Docker daemon for the tests of the engine `docker`, in `folder`, with images made from
- * this machine's busybox: nothing is pulled. Installs docker.io where that needs nobody's permission.
+ * this machine's busybox, bash and Node: nothing is pulled. It has a bridge of its own where this
+ * machine can make one, over which containers reach this machine and nothing else. Installs docker.io where that needs nobody's permission.
  * Never fails: without it those tests are skipped, and this says why. A daemon of the user's own is
  * never touched.
  */
@@ -42,11 +44,13 @@ export async function startTestDocker(
   }
   await mkdir(folder, { mode: 0o711 });
   const socket = join(folder, "docker.sock");
+  const bridge = await makeTestBridge();
   const args = [
     ...["--host", `unix://${socket}`, "--pidfile", join(folder, "dockerd.pid")],
     ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
-    // Without a network of its own it changes nothing on this machine.
-    ...["--iptables=false", "--ip6tables=false", "--bridge=none"],
+    // But for the bridge it changes nothing on this machine: ports go through its own proxy.
+    ...["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"],
+    ...["--bridge", bridge?.name ?? "none"],
   ];
   const daemon = spawn("dockerd", args, { stdio: "ignore", detached: true });
   daemon.on("error", () => {});
@@ -55,13 +59,18 @@ export async function startTestDocker(
     daemon.kill("SIGTERM");
     await Promise.race([ended, sleep(STOP_SECONDS * 1000, undefined, { ref: false })]);
     if (daemon.exitCode === null && daemon.signalCode === null) await killAll(folder, daemon.pid);
+    await removeTestBridge(bridge?.name);
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
     const docker = new Docker({ socketPath: socket });
     await answers(docker, () => daemon.exitCode !== null, signal);
     await makeImages(docker, folder);
-    return { environment: { TIDYBOX_TEST_DOCKER_HOST: `unix://${socket}` }, stop };
+    const environment = {
+      TIDYBOX_TEST_DOCKER_HOST: `unix://${socket}`,
+      ...(bridge && { TIDYBOX_TEST_DOCKER_GATEWAY: bridge.address }),
+    };
+    return { environment, stop };
   } catch (error) {
     await stop();
     const reason = error instanceof Error ? error.message : String(error);
@@ -118,7 +127,7 @@ async function answers(
   }
 }
 
-/** `python:3.11` is what sandboxes run that name no image; here it has a shell and not much more. */
+/** `python:3.11` is what sandboxes run that name no image; here it has what the tests run. */
 async function makeImages(docker: Docker, folder: string): Promise<void> {
   const root = join(folder, "root");
   for (const path of ["bin", "etc", "tmp", "root", "proc", "sys", "dev"])
@@ -132,12 +141,30 @@ async function makeImages(docker: Docker, folder: string): Promise<void> {
   for (const name of listed.stdout.split("\n")) {
     if (name !== "" && name !== "busybox") await symlink("busybox", join(root, "bin", name));
   }
+  // Before busybox's, whose `sh` is not `bash`.
+  await copyProgram(await programFile("bash"), "/bin/bash", root);
+  await copyProgram(process.execPath, "/bin/node", root);
   await writeFile(join(root, "etc", "passwd"), "root:x:0:0:root:/root:/bin/sh\n");
   await writeFile(join(root, "etc", "group"), "root:x:0:\n");
   await writeFile(join(root, "etc", "test-image"), "busybox\n");
   await importImage(docker, root, ["."], "busybox");
   await docker.getImage("tidybox-test:busybox").tag({ repo: "python", tag: "3.11" });
   await importImage(docker, root, ["etc"], "no-shell");
+  await rm(root, { recursive: true });
+}
+
+/** A program with the libraries that it is linked to. */
+async function copyProgram(program: string, inside: string, root: string): Promise<void> {
+  const linked = await runCommand("ldd", [program], { timeoutSeconds: 10 });
+  if (!linked.ok) throw new Error(`ldd ${program}: ${linked.problem}`);
+  const libraries = [...linked.stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].map(
+    ([, path]) => path ?? "",
+  );
+  for (const [from, to] of [[program, inside], ...libraries.map((path) => [path, path])]) {
+    const target = join(root, to ?? "");
+    await mkdir(dirname(target), { recursive: true });
+    await copyFile(from ?? "", target, constants.COPYFILE_FICLONE);
+  }
 }
 
 async function importImage(
@@ -157,6 +184,7 @@ async function importImage(
       error === null || error === undefined ? resolve() : reject(error),
     );
   });
+  await rm(archive);
 }
 
 /** It did not end: neither may the container runtime that it has started. */

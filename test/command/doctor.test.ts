@@ -1,7 +1,9 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { busyboxImage, emptyImage } from "../support/image-root.ts";
+import { lastBed } from "../support/last-bed.ts";
 import { outsideEnvironment } from "../support/environment.ts";
 import { startServe } from "../support/serve.ts";
 
@@ -13,16 +15,14 @@ interface Report {
     readonly name: string;
     readonly state: string;
     readonly detail: string;
+    readonly remedy?: string;
   }[];
-  readonly inside?: {
+  readonly images: readonly {
+    readonly image: string;
+    readonly root?: string;
+    readonly remedy?: string;
     readonly tools: readonly { readonly name: string; readonly path?: string }[];
-  };
-}
-
-function lastBed() {
-  const bed = inject("beds").at(-1);
-  if (bed === undefined) throw new Error("no bed");
-  return bed;
+  }[];
 }
 
 /** In a folder without any configuration but `config`. */
@@ -59,8 +59,15 @@ test("doctor proves the local engine with a sandbox, says what is in it, and lea
   expect(report.engine).toContain("bubblewrap");
   expect(stateOf(report, "sandbox")).toBe("ok");
   expect(stateOf(report, "terminals")).toBe("ok");
-  expect(stateOf(report, "limits")).toBeDefined();
-  const found = new Map(report.inside?.tools.map(({ name, path }) => [name, path]));
+  expect(stateOf(report, "memory limit")).toBe("ok");
+  expect(stateOf(report, "process limit")).toBe("ok");
+  expect(stateOf(report, "network")).toBe("ok");
+  for (const name of ["cpu limit", "disk limit"]) {
+    const finding = report.findings.find((each) => each.name === name);
+    expect(finding?.detail).toContain("enforced");
+    if (finding?.state !== "ok") expect(finding?.remedy).toBeTruthy();
+  }
+  const found = new Map(report.images[0]?.tools.map(({ name, path }) => [name, path]));
   expect(found.get("sh")).toBeTruthy();
   expect(found.has("python3")).toBe(true);
   expect(readdirSync(temp)).toEqual([]);
@@ -70,7 +77,31 @@ test("doctor takes the engine that is configured, and tells a person what is wea
   const { stdout, exitCode } = await doctor([], {}, { local: { engine: "process" } });
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^engine +process \(as configured\)$/m);
+  expect(stdout).toMatch(/^! +isolation +none: /m);
   expect(stdout).toContain("Usable.");
+  for (const limit of ["memory", "cpu", "process", "disk"])
+    expect(stdout).toMatch(new RegExp(`^!   ${limit} limit .*not enforced`, "m"));
+  expect(stdout).toMatch(/^! +network .*bubblewrap/m);
+});
+
+test("doctor says what a sandbox of each configured image finds, and how to get what is not there", async () => {
+  const root = busyboxImage(["sh", "head", "tar"]);
+  const images = { "bare:1": root };
+  const config = { local: { engine: "bubblewrap", images } };
+  const { stdout, exitCode } = await doctor(["--json"], {}, config);
+  expect(exitCode).toBe(0);
+  const report = JSON.parse(stdout) as Report;
+  expect(report.images.map(({ image }) => image)).toEqual(["python:3.11", "bare:1"]);
+  const [, bare] = report.images;
+  expect(bare).toMatchObject({ root, remedy: expect.stringContaining(root) });
+  const paths = new Map(bare?.tools.map(({ name, path }) => [name, path]));
+  expect(paths.get("tar")).toContain("tar");
+  expect(paths.get("python3")).toBeUndefined();
+
+  const broken = { "broken:1": emptyImage() };
+  const second = await doctor(["--json"], {}, { local: { engine: "bubblewrap", images: broken } });
+  expect(second.exitCode).toBe(0);
+  expect(stateOf(JSON.parse(second.stdout) as Report, "image broken:1")).toBe("weaker");
 });
 
 test("doctor ends with 1 and the reason where there would be no sandbox", async () => {
@@ -90,12 +121,12 @@ test("doctor asks a remote service for a listing, and makes a sandbox only with 
   expect(asked).toMatchObject({ usable: true, backend: "coreweave" });
   expect(stateOf(asked, "service")).toBe("ok");
   expect(asked.findings.at(-1)?.detail).toContain("none was made");
-  expect(asked.inside).toBeUndefined();
+  expect(asked.images).toEqual([]);
   expect(await service.list(["--all"])).toEqual([]);
 
   const second = await doctor(["--json", "--run"], service.env);
   expect(second.exitCode).toBe(0);
-  expect((JSON.parse(second.stdout) as Report).inside?.tools.length).toBeGreaterThan(0);
+  expect((JSON.parse(second.stdout) as Report).images[0]?.tools.length).toBeGreaterThan(0);
   expect(await service.list(["--all"])).toHaveLength(1);
   expect(await service.list()).toEqual([]);
 

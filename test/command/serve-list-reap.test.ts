@@ -1,31 +1,17 @@
 import { readFile } from "node:fs/promises";
-import { expect, inject, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
+import { lastBed } from "../support/last-bed.ts";
 import { tidybox } from "../support/observer.ts";
-import { startServe } from "../support/serve.ts";
-import { Connection, Sandbox, removeCleanupHandlers } from "@tidybox/client";
+import { connectionTo, startServe } from "../support/serve.ts";
+import { Sandbox, removeCleanupHandlers } from "@tidybox/client";
 
 // The services of these tests take their sandboxes along.
 removeCleanupHandlers();
 
-function lastBed() {
-  const bed = inject("beds").at(-1);
-  if (bed === undefined) throw new Error("no bed");
-  return bed;
-}
-
-function connect(env: Readonly<Record<string, string>>): Connection {
-  const connection = new Connection({
-    baseUrl: env["CWSANDBOX_BASE_URL"] ?? "",
-    apiKey: env["CWSANDBOX_API_KEY"] ?? "",
-  });
-  onTestFinished(() => connection.close());
-  return connection;
-}
-
 test("serve prints address and key, list shows what is there, reap stops that and nothing else", async () => {
   const bed = lastBed();
   await using service = await startServe(bed);
-  const connection = connect(service.env);
+  const connection = connectionTo(service);
   const mine = await Sandbox.run({
     tags: ["mine", "tidybox-run-abc"],
     annotations: { "tidybox.test": "my test" },
@@ -44,6 +30,8 @@ test("serve prints address and key, list shows what is there, reap stops that an
   const { stdout: table } = await tidybox(bed, ["list", "--tag", "other"], service.env);
   expect(table).toContain(other.id);
   expect(table).not.toContain(mine.id);
+  // What it is, and not what it stands in for.
+  expect(table).toMatch(new RegExp(`${other.id} .* local$`, "m"));
 
   const dry = await tidybox(bed, ["reap", "--tag", "mine", "--dry-run", "--json"], service.env);
   expect(JSON.parse(dry.stdout)).toMatchObject({ dryRun: true, left: [] });
@@ -67,7 +55,7 @@ test("serve prints address and key, list shows what is there, reap stops that an
 test("list and reap find local services of this user without any variable", async () => {
   const bed = lastBed();
   await using service = await startServe(bed);
-  const connection = connect(service.env);
+  const connection = connectionTo(service);
   const sandbox = await Sandbox.run({ tags: ["found-locally"], connection });
   const { stdout } = await tidybox(bed, ["list", "--tag", "found-locally", "--json"]);
   expect(JSON.parse(stdout)).toMatchObject([{ id: sandbox.id }]);

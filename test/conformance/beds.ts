@@ -7,7 +7,7 @@ import {
   type TestServiceOptions,
 } from "../../packages/local/src/testing/test-service.ts";
 import { NO_DOCKER, testDockerHost } from "../../packages/local/src/testing/tested-engines.ts";
-import { unusedIdentity } from "../../packages/local/src/privileges/identity.ts";
+import { type Identity, unusedIdentity } from "../../packages/local/src/privileges/identity.ts";
 
 /** What the contract is run against. `bubblewrap-user`: the service is started by an ordinary user. */
 export const BEDS = ["bubblewrap", "bubblewrap-user", "process", "docker"] as const;
@@ -32,11 +32,16 @@ export function whyNotHere(name: BedName): string | undefined {
   return undefined;
 }
 
-export async function openBed(name: BedName, options: TestServiceOptions = {}): Promise<Bed> {
+/** `options` may depend on who starts the service: undefined is the account of this process. */
+export async function openBed(
+  name: BedName,
+  options: TestServiceOptions | ((starter: Identity | undefined) => TestServiceOptions) = {},
+): Promise<Bed> {
   const engine = name === "bubblewrap-user" ? "bubblewrap" : name;
+  const starter = name === "bubblewrap-user" ? ordinaryUser() : undefined;
   const service = await startTestService(
-    { engine, ...options },
-    name === "bubblewrap-user" ? ordinaryUser() : [],
+    { engine, ...(typeof options === "function" ? options(starter) : options) },
+    starter === undefined ? [] : asUser(starter),
   );
   const transport = transportOf(service);
   return {
@@ -49,9 +54,12 @@ export async function openBed(name: BedName, options: TestServiceOptions = {}): 
   };
 }
 
-function ordinaryUser(): readonly string[] {
+function ordinaryUser(): Identity {
   const identity = unusedIdentity();
   if (identity === undefined) throw new Error("only root can become somebody else");
-  const { uid, gid } = identity;
+  return identity;
+}
+
+function asUser({ uid, gid }: Identity): readonly string[] {
   return ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--"];
 }

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { type Bed, type BedName, openBed, whyNotHere } from "./beds.ts";
 import type { CaseBody } from "./contract.ts";
+import { bedsOf, closeBed } from "./furnishings.ts";
+import { closeSharedServices } from "./own-service.ts";
 import { sentences } from "./sections/index.ts";
 
 const PURGE_SECONDS = 15;
@@ -17,7 +19,13 @@ export function runContract(name: BedName): void {
   beforeAll(async () => {
     bed = await openBed(name);
   });
-  afterAll(() => bed.service.close());
+  afterAll(async () => {
+    try {
+      await closeSharedServices();
+    } finally {
+      await closeBed(bed);
+    }
+  });
   for (const number of new Set(sentences.map(({ section }) => section))) {
     describe(`${number} ${name}`, () => {
       for (const sentence of sentences.filter(({ section }) => section === number)) {
@@ -36,6 +44,7 @@ async function runCase(bed: Bed, body: CaseBody): Promise<void> {
   try {
     await body({ bed, tag });
   } finally {
-    await bed.sandboxes.purgeSandboxes({ tags: [tag] }, { timeoutMs: PURGE_SECONDS * 1000 });
+    for (const { sandboxes } of await bedsOf(bed))
+      await sandboxes.purgeSandboxes({ tags: [tag] }, { timeoutMs: PURGE_SECONDS * 1000 });
   }
 }

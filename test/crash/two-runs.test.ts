@@ -36,7 +36,7 @@ test("two runs on one account: the end of one, or its death, does not touch the 
     // The first ends in order, the second dies with everything its group holds.
     await writeFile(`${first.directory}/go-on`, "");
     expect((await runs[0]?.ended)?.account).toMatch(
-      /1 sandbox: 1 stopped by tests, 0 left +coreweave/,
+      /1 sandbox: 1 stopped by tests, 0 left +local /,
     );
     runs[1]?.signal("SIGKILL", "group");
     const active = () => service.list().then((all) => all.map(({ id }) => id));

@@ -52,7 +52,14 @@ const REPORTED = configFile(
 
 test("answers of creates that are lost, and tests that give up meanwhile: the account is the service's own count", async () => {
   await using service = await startServe(bed, [
-    ...["--lose", "create=0.4", "--latency", "create=10ms-300ms,start=0ms-300ms", "--seed", "7"],
+    ...[
+      "--drop-answer",
+      "create=0.4",
+      "--latency",
+      "create=10ms-300ms,start=0ms-300ms",
+      "--seed",
+      "7",
+    ],
   ]);
   const file = `
     import { test } from "@tidybox/vitest";
@@ -108,7 +115,7 @@ test("a session's sandbox from a template comes through the same door", async ()
 });
 
 test("a create that is never answered is found by its tag at the end, and whose it was", async () => {
-  await using service = await startServe(bed, ["--lose", "create=1"]);
+  await using service = await startServe(bed, ["--drop-answer", "create=1"]);
   await using project = await makeProject(bed, {
     "a.test.ts": `
       import { test } from "@tidybox/vitest";
@@ -262,7 +269,7 @@ test("a create that is under way when the run ends comes to nothing", async () =
   await using service = await startServe(bed, [
     "--latency",
     "create=1500ms",
-    "--lose",
+    "--drop-answer",
     "create=1x",
   ]);
   await using project = await makeProject(bed, {

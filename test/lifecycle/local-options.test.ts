@@ -14,7 +14,7 @@ test("a run rehearses a service that fails and forgets, and leaves nothing all t
       });
     `,
     "vitest.config.ts": configFile(
-      '{ warm: false, local: { faults: { seed: 7, fail: { create: "1x", delete: "2x" }, lose: { create: "2x" }, latency: { start: "10ms" } } } }',
+      '{ warm: false, local: { faults: { seed: 7, fail: { create: "1x", delete: "2x" }, dropAnswer: { create: "2x" }, latency: { start: "10ms" } } } }',
     ),
   });
   const run = await runVitest(project);

@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { Connection } from "@tidybox/client";
+import { onTestFinished } from "vitest";
 import type { Bed } from "./bed.ts";
 import { outsideEnvironment } from "./environment.ts";
 import { type ListedSandbox, listFromOutside } from "./observer.ts";
@@ -49,4 +51,14 @@ export async function startServe(bed: Bed, args: readonly string[] = []): Promis
       clearTimeout(stuck);
     },
   };
+}
+
+/** A connection of the test's own, closed at its end. */
+export function connectionTo({ env }: Served): Connection {
+  const connection = new Connection({
+    baseUrl: env["CWSANDBOX_BASE_URL"] ?? "",
+    apiKey: env["CWSANDBOX_API_KEY"] ?? "",
+  });
+  onTestFinished(() => connection.close());
+  return connection;
 }

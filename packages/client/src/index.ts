@@ -11,6 +11,7 @@ export type { SandboxList } from "./sandbox/sandbox.ts";
 export type { ListOptions } from "./sandbox/listing.ts";
 export type { SandboxState } from "./sandbox/state.ts";
 export type { SandboxStatus } from "./sandbox/status.ts";
+export type { ContainerStatus } from "./sandbox/status.ts";
 export type { ServiceStatus } from "./sandbox/status.ts";
 export type { UrlOptions } from "./sandbox/service-url.ts";
 export type { StopOptions } from "./sandbox/stop.ts";

@@ -20,6 +20,7 @@ export type { PurgeResult } from "./sandbox/purge.ts";
 export { transportOf } from "./connection/transport-of.ts";
 export { preloadWire } from "./connection/transport.ts";
 export { toSandboxSpec } from "./options/sandbox-spec.ts";
+export { isLocalRunner } from "@tidybox/protocol";
 export { checkTag } from "./options/tags.ts";
 export { checkTags } from "./options/tags.ts";
 export { toTidyboxError } from "./errors/from-connect.ts";

@@ -6,7 +6,9 @@ export type LocalServiceErrorCode =
   | "local_engine_not_supported"
   | "local_root_not_given_up"
   | "local_state_folder_failed"
-  | "local_helper_failed";
+  | "local_helper_failed"
+  /** A call of a rehearsal to a service that has none. */
+  | "local_rehearsal_unknown";
 
 /**
  * The local service could not start, or cannot go on. The message says what failed, why, and what

@@ -13,6 +13,11 @@ export {
 } from "./state-folder/process-identity.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export type { FaultOptions } from "./faults/fault-options.ts";
+export {
+  rehearsalClient,
+  type Rehearsal,
+  type RehearsalClient,
+} from "./rehearsal/rehearsal-client.ts";
 export type { VolumeOptions } from "./service/resources/registered-volumes.ts";
 export { LocalServiceError, type LocalServiceErrorCode } from "./error.ts";
 export type { LocalNotice, LocalNoticeCode } from "./notice.ts";

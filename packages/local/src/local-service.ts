@@ -2,24 +2,31 @@ import { randomUUID } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { DiscoveryService, SandboxService, SettingsService } from "@tidybox/protocol";
+import {
+  DiscoveryService,
+  LOCAL_RUNNER_PREFIX,
+  SandboxService,
+  SettingsService,
+} from "@tidybox/protocol";
 import * as v from "valibot";
 import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { LocalServiceError } from "./error.ts";
-import { describeFaults } from "./faults/describe-faults.ts";
 import { faultInterceptor } from "./faults/fault-interceptor.ts";
 import type { FaultOptions } from "./faults/fault-options.ts";
-import { injectsFaults } from "./faults/fault-plan.ts";
 import { Faults } from "./faults/faults.ts";
+import { RehearsalService } from "./gen/tidybox/local/v1/rehearsal_pb.ts";
 import {
   listenOnLoopback,
   loopbackAddress,
   type LoopbackListener,
 } from "./listener/listen-on-loopback.ts";
 import type { NoticeListener } from "./notice.ts";
+import { rehearsalService } from "./rehearsal/rehearsal-service.ts";
+import { RunningRehearsal } from "./rehearsal/running-rehearsal.ts";
 import { become } from "./privileges/become.ts";
 import { discoveryService } from "./service/resources/discovery.ts";
 import { RecordFolder } from "./service/resources/record-folder.ts";
@@ -48,7 +55,10 @@ export interface LocalServiceOptions {
   readonly host?: string;
   /** Default 0: any free one. */
   readonly port?: number;
-  /** Clients send `authorization: Bearer <token>`. Default: 256 random bits. */
+  /**
+   * Clients send `authorization: Bearer <token>`, or as those of Weights & Biases do
+   * `x-wandb-api-key: <token>`. Default: 256 random bits.
+   */
   readonly token?: string;
   /** Default `auto`: bubblewrap where it works, else process with a notice. A named one is never replaced. */
   readonly engine?: EngineChoice;
@@ -122,8 +132,9 @@ const OptionsSchema = v.object({
     v.strictObject({
       latency: v.optional(v.record(v.string(), v.string())),
       fail: v.optional(v.record(v.string(), v.string())),
-      lose: v.optional(v.record(v.string(), v.string())),
+      dropAnswer: v.optional(v.record(v.string(), v.string())),
       createRate: v.optional(v.string()),
+      quota: v.optional(v.number()),
       seed: v.optional(v.number()),
     }),
   ),
@@ -133,9 +144,10 @@ const OptionsSchema = v.object({
  * Starts the sandbox service of this machine.
  *
  * Call it in a process of its own: started by root, it gives root up for the whole process and for
- * good (see `keepRoot`); and it sets the process's umask to 022. No process of a sandbox gets a
- * descriptor that this process has inherited; a program that outlives its starter had better close
- * them at once (`@tidybox/local/inherited-descriptors`).
+ * good (see `keepRoot`); it sets the process's umask to 022, and keeps its heap small (see
+ * `keepHeapSmall`). No process of a sandbox gets a descriptor that this process has inherited; a
+ * program that outlives its starter had better close them at once
+ * (`@tidybox/local/inherited-descriptors`).
  *
  * Throws LocalServiceError: `local_option_invalid`, `local_address_refused`,
  * `local_engine_unavailable`, `local_engine_not_supported`, `local_root_not_given_up`,
@@ -143,6 +155,7 @@ const OptionsSchema = v.object({
  */
 export async function startLocalService(options: LocalServiceOptions = {}): Promise<LocalService> {
   checkOptions(options);
+  keepHeapSmall();
   const onNotice = options.onNotice ?? (() => {});
   const keepRoot = options.keepRoot ?? false;
   if (keepRoot && process.getuid?.() === 0) {
@@ -205,14 +218,15 @@ async function serve(
   onNotice: NoticeListener,
   { faults, resources, data }: Things,
 ): Promise<LocalService> {
-  const runnerId = `local-${randomUUID()}`;
+  const runnerId = `${LOCAL_RUNNER_PREFIX}${randomUUID()}`;
   const snapshotFolder = join(data?.path ?? workplace.folder, "snapshots");
+  const rehearsal = new RunningRehearsal(faults, options.maxSandboxes, onNotice);
   const sandboxes = new Sandboxes({
     engine,
     runnerId,
     resources,
     delay: (what) => faults.delay(what),
-    maxSandboxes: options.maxSandboxes,
+    maxSandboxes: () => rehearsal.maxSandboxes,
     lost: workplace.spawner.lost,
     snapshotFolder,
     snapshotRecords: data && new RecordFolder(snapshotFolder, onNotice),
@@ -229,6 +243,9 @@ async function serve(
       router.service(DiscoveryService, discoveryService(runnerId, sandboxes), { interceptors });
       router.service(SettingsService, settingsService(), { interceptors });
       undescribedServices(router, { interceptors });
+      // Without the faults: they could not be taken back else.
+      const active = (): number => sandboxes.registry.activeCount;
+      router.service(RehearsalService, rehearsalService(rehearsal, active));
       options.routes?.(router);
     },
   });
@@ -246,11 +263,7 @@ async function serve(
     await listener.close();
     throw error;
   }
-  const tellFaults = (asked: FaultOptions): void => {
-    if (!injectsFaults(faults.plan)) return;
-    onNotice({ code: "faults_injected", message: describeFaults(asked, faults.plan) });
-  };
-  tellFaults(options.faults ?? {});
+  rehearsal.tell();
   let closing: Promise<void> | undefined;
   const close = (timeoutSeconds = DEFAULT_CLOSE_SECONDS): Promise<void> => {
     closing ??= closeAll(
@@ -263,10 +276,7 @@ async function serve(
     baseUrl,
     token,
     engine: engine.name,
-    injectFaults: (asked) => {
-      faults.change(asked);
-      tellFaults(asked);
-    },
+    injectFaults: (asked) => rehearsal.change(asked),
     close: (closeOptions) => close(closeOptions?.timeoutSeconds),
     [Symbol.asyncDispose]: () => close(),
   };

@@ -9,6 +9,10 @@ export type LocalNoticeCode =
   | "root_kept"
   /** What a sandbox asks for of cpu (or memory) is reported, but the engine does not enforce it. */
   | "resources_not_enforced"
+  /** A scratch volume on disk has a size, which nothing holds it to here. */
+  | "volume_size_not_enforced"
+  /** A sandbox that is denied egress has no DNS here, which it would have on the real service. */
+  | "names_not_resolved"
   /** A sandbox with services has no egress here, although nobody denied it. */
   | "services_without_egress"
   /** An HTTPS endpoint has an `http://` address here. */
@@ -17,6 +21,8 @@ export type LocalNoticeCode =
   | "record_unreadable"
   /** Faults are injected, as asked for: says which, and the seed that repeats them. */
   | "faults_injected"
+  /** The rehearsal was ended: nothing goes wrong on purpose any more. */
+  | "faults_cleared"
   /** A folder of an earlier service could not be removed. */
   | "leftover_not_removed";
 

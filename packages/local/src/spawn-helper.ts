@@ -161,7 +161,10 @@ function hold(request: HoldRequest): void {
     },
   );
   const report = (): void => {
-    if (echoed && innerPid !== undefined) answer({ type: "held", id: request.id, innerPid });
+    if (!echoed || innerPid === undefined) return;
+    // Nothing more is said, and each would cost two descriptors and their buffers for a sandbox's life.
+    for (const stream of [stdout, stderr]) stream?.destroy();
+    answer({ type: "held", id: request.id, innerPid });
   };
   const { stdin, stdout, stderr } = child;
   const info = child.stdio[3] as Readable | null;

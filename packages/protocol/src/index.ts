@@ -260,6 +260,7 @@ export {
   LOG_RESUME_PAUSE_SECONDS,
   LOG_RESUME_PAUSE_CEILING_SECONDS,
 } from "./wire/timing.ts";
+export { LOCAL_RUNNER_PREFIX, isLocalRunner } from "./wire/local-runner.ts";
 export { isTerminal, type TerminalState } from "./wire/states.ts";
 export {
   DEFAULT_IMAGE,

@@ -1,4 +1,5 @@
 import { Connection, ConfigurationError } from "@tidybox/client";
+import { runLabel } from "@tidybox/fixtures";
 import { findLocalServices } from "@tidybox/local";
 
 /** A service to look at: the remote one, or a local one that runs on this machine now. */
@@ -26,6 +27,48 @@ export async function reachableBackends(): Promise<readonly ReachableBackend[]> 
   }));
 }
 
+/**
+ * The service whose rehearsal is meant: that of `--run`, or of `--base-url`, else that of
+ * `CWSANDBOX_BASE_URL`, else the one local service of this user. The key of a local service that is
+ * found need not be said.
+ *
+ * @throws ConfigurationError when there is none, or when there are several
+ */
+export async function rehearsedConnection({
+  baseUrl,
+  run,
+}: {
+  readonly baseUrl?: string;
+  readonly run?: string;
+}): Promise<Connection> {
+  if (baseUrl === undefined && run === undefined && isSet("CWSANDBOX_BASE_URL"))
+    return new Connection();
+  const services = await findLocalServices();
+  const found = services.filter(
+    (each) =>
+      [undefined, each.baseUrl].includes(origin(baseUrl)) &&
+      (run === undefined || each.label === runLabel(run)),
+  );
+  const [only] = found;
+  if (only !== undefined && found.length === 1)
+    return new Connection({ baseUrl: only.baseUrl, apiKey: only.token });
+  if (baseUrl !== undefined && run === undefined) return new Connection({ baseUrl });
+  throw new ConfigurationError(
+    only === undefined
+      ? {
+          message: `No local service of this user is running${run === undefined ? "" : ` for run ${run}`}.`,
+          advice:
+            "Start one with `tidybox serve`, or set CWSANDBOX_BASE_URL and CWSANDBOX_API_KEY.",
+        }
+      : {
+          message: `There are ${found.length} local services of this user: ${found
+            .map((each) => `${each.baseUrl} (${each.label ?? `pid ${each.pid}`})`)
+            .join(", ")}.`,
+          advice: "Say which one is meant with --base-url or --run.",
+        },
+  );
+}
+
 /** The tags that `--run` and `--tag` ask for: all of them must match. */
 export function wantedTags(
   options: { readonly run?: string; readonly tag?: readonly string[] },
@@ -45,6 +88,10 @@ export function parseDuration(text: string): number {
   }
   const units: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
   return Number(match[1]) * (units[match[2] ?? ""] ?? 1);
+}
+
+function origin(text: string | undefined): string | undefined {
+  return text !== undefined && URL.canParse(text) ? new URL(text).origin : text;
 }
 
 function isSet(name: string): boolean {

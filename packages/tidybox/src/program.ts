@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./commands/doctor.ts";
 import { listCommand } from "./commands/list.ts";
 import { reapCommand } from "./commands/reap.ts";
+import { rehearseCommand } from "./commands/rehearse.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { EXIT_FAILED, EXIT_USAGE } from "./exit-status.ts";
 import { complain } from "./output.ts";
@@ -30,7 +31,8 @@ const program = new Command("tidybox")
   .showHelpAfterError("(tidybox --help lists the commands)")
   .exitOverride();
 
-for (const command of [serveCommand(), listCommand(), reapCommand(), doctorCommand()]) {
+const commands = [serveCommand(), rehearseCommand(), listCommand(), reapCommand(), doctorCommand()];
+for (const command of commands) {
   program.addCommand(command.exitOverride());
 }
 

@@ -48,7 +48,9 @@ test("reads the environment when it is made", async () => {
   await expect(getSandbox(connection, "sb-1")).rejects.toThrow(AuthenticationError);
   vi.stubEnv("CWSANDBOX_API_KEY", "");
   using keyless = new Connection();
-  await expect(getSandbox(keyless, "sb-1")).rejects.toThrow(/CWSANDBOX_API_KEY/);
+  await expect(getSandbox(keyless, "sb-1")).rejects.toThrow(
+    /No API key was sent: set CWSANDBOX_API_KEY/,
+  );
   expect(seen).toEqual(["Bearer from-environment", null]);
 });
 

@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   BadRequestSchema,
+  DEFAULT_BASE_URL,
   ERROR_DOMAIN,
   ErrorInfoSchema,
   ErrorReason,
@@ -172,7 +173,7 @@ function fromCode(
     case Code.PermissionDenied:
       return new AuthenticationError({
         ...options,
-        advice: `Check the API key (option apiKey or CWSANDBOX_API_KEY) for ${context.address}.`,
+        advice: adviceForKey(context),
       });
     case Code.NotFound:
       return new NotFoundError(options);
@@ -203,6 +204,16 @@ function fromCode(
     });
   }
   return new TidyboxError({ ...options, code: "service_error" });
+}
+
+function adviceForKey({ address, secrets }: CallContext): string {
+  // Undefined where the caller does not say what was sent.
+  if (secrets?.length === 0)
+    return `No API key was sent: set CWSANDBOX_API_KEY (or option apiKey) to that of ${address}. \`npx tidybox serve\` prints its own with its address.`;
+  const check = `Check the API key (option apiKey or CWSANDBOX_API_KEY) for ${address}.`;
+  return address === DEFAULT_BASE_URL
+    ? `${check} Is it the key of a local service? Then set CWSANDBOX_BASE_URL to its address, too.`
+    : check;
 }
 
 function adviceForAddress(address: string, tls: boolean): string {

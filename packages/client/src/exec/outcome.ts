@@ -1,6 +1,7 @@
 import { CommandTimeoutError } from "../errors/command-errors.ts";
 import { FileError } from "../errors/sandbox-errors.ts";
 import { showCommand } from "./command-line.ts";
+import { printedShort } from "./printed-result.ts";
 import type { PartialExecResult } from "./result.ts";
 
 /** What is kept of a stream: its beginning, or its end. */
@@ -19,18 +20,19 @@ export function partialResult(
   { stdout, stderr }: { readonly stdout: KeptOutput; readonly stderr: KeptOutput },
 ): () => PartialExecResult {
   const startedAt = performance.now();
-  return () => ({
-    command: [...command],
-    stdout: stdout.text(),
-    stderr: stderr.text(),
-    stdoutBytes: stdout.bytes(),
-    stderrBytes: stderr.bytes(),
-    stdoutTruncated: stdout.truncated,
-    stderrTruncated: stderr.truncated,
-    stdoutBytesProduced: stdout.producedBytes,
-    stderrBytesProduced: stderr.producedBytes,
-    durationSeconds: (performance.now() - startedAt) / 1000,
-  });
+  return () =>
+    printedShort({
+      command: [...command],
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      stdoutBytes: stdout.bytes(),
+      stderrBytes: stderr.bytes(),
+      stdoutTruncated: stdout.truncated,
+      stderrTruncated: stderr.truncated,
+      stdoutBytesProduced: stdout.producedBytes,
+      stderrBytesProduced: stderr.producedBytes,
+      durationSeconds: (performance.now() - startedAt) / 1000,
+    });
 }
 
 export function timeoutError(

@@ -32,6 +32,13 @@ test("gives words to the program as they are", async () => {
   expect(stdout).toBe(words.map((word) => `${word}|`).join(""));
 });
 
+test("refuses a variable that no process can have, in the words of the option", async () => {
+  await expect(sandbox.exec(["true"], { env: { "A=B": "x" } })).rejects.toThrow(
+    /^Option env has the name "A=B"/,
+  );
+  await expect(sandbox.spawn(["true"], { env: { "": "x" } })).rejects.toThrow(/^Option env/);
+});
+
 test("runs in a directory with any name, and says when there is none", async () => {
   const directory = '/tmp/it\'s a "dir" $x';
   await sandbox.exec(["mkdir", "-p", directory], { check: true });

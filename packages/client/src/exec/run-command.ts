@@ -3,10 +3,11 @@ import { Deadline } from "../connection/waiting.ts";
 import { CommandFailedError } from "../errors/command-errors.ts";
 import {
   checkCommand,
+  checkContainer,
   checkNames,
   checkSeconds,
   checkText,
-  checkTextMap,
+  checkEnvironment,
 } from "../options/checks.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
@@ -16,6 +17,7 @@ import { CommandRecord } from "./observed-command.ts";
 import type { ExecOptions } from "./options.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { missedDirectoryError, partialResult, tailOf, timeoutError } from "./outcome.ts";
+import { printedShort } from "./printed-result.ts";
 import type { ExecResult } from "./result.ts";
 import { runStream } from "./stream.ts";
 
@@ -23,6 +25,7 @@ const DEFAULT_MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** A name that is passed over in silence is worst where it is `timeout`. */
 const KNOWN_OPTIONS: Readonly<Record<keyof ExecOptions, true>> = {
+  container: true,
   cwd: true,
   env: true,
   timeoutSeconds: true,
@@ -81,6 +84,7 @@ async function collect(
     {
       action: `run ${showCommand(command)}`,
       command: argv,
+      container: options.container,
       env: options.env,
       input: options.input === undefined ? undefined : wholeInput(bytesOf(options.input)),
       signal: deadline.signal,
@@ -90,15 +94,16 @@ async function collect(
   if (options.cwd !== undefined && missedDirectory(exitCode, stderr.text())) {
     throw missedDirectoryError(handle.id, command, options.cwd);
   }
-  return { ...soFar(), exitCode };
+  return printedShort({ ...soFar(), exitCode });
 }
 
 function checkOptions(command: readonly string[], options: ExecOptions): void {
   const { cwd, env, timeoutSeconds, maxOutputBytes } = options;
   checkNames(options, KNOWN_OPTIONS, "exec()");
   checkCommand(command, "command");
+  checkContainer(options);
   if (cwd !== undefined) checkText(cwd, "cwd");
-  if (env !== undefined) checkTextMap(env, "env");
+  if (env !== undefined) checkEnvironment(env, "env");
   if (timeoutSeconds !== undefined) checkSeconds(timeoutSeconds, "timeoutSeconds");
   if (maxOutputBytes !== undefined && !(maxOutputBytes >= 0)) {
     throw invalidOption("maxOutputBytes", `must be 0 or more, not ${maxOutputBytes}`);

@@ -116,6 +116,15 @@ export class SandboxProcess implements AsyncDisposable {
     await this.exitCode.catch(() => {});
   }
 
+  /** For `console.log`: streams and promises say nothing there. */
+  [Symbol.for("nodejs.util.inspect.custom")](
+    _depth: number,
+    options: object,
+    inspect: (value: unknown, options: object) => string,
+  ): string {
+    return `SandboxProcess ${inspect({ command: this.command }, options)}`;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
   }

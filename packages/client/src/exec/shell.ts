@@ -24,7 +24,7 @@ export type ShellOutput = Writable & {
 
 export interface ShellOptions extends Pick<
   SpawnOptions,
-  "cwd" | "env" | "signal" | "timeoutSeconds"
+  "container" | "cwd" | "env" | "signal" | "timeoutSeconds"
 > {
   /** Default: `bash` where the image has it, `/bin/sh` elsewhere. */
   readonly command?: readonly string[] | undefined;

@@ -2,11 +2,12 @@ import { abortable, Deadline } from "../connection/waiting.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import {
   checkCommand,
+  checkContainer,
   checkInteger,
   checkNames,
   checkSeconds,
   checkText,
-  checkTextMap,
+  checkEnvironment,
 } from "../options/checks.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
@@ -16,6 +17,7 @@ import { CommandRecord } from "./observed-command.ts";
 import { missedDirectoryError, partialResult, timeoutError } from "./outcome.ts";
 import { OutputQueue } from "./output-queue.ts";
 import { OutputTail } from "./output-tail.ts";
+import { printedShort } from "./printed-result.ts";
 import { SandboxProcess } from "./sandbox-process.ts";
 import type { SpawnOptions } from "./spawn-options.ts";
 import { runStream } from "./stream.ts";
@@ -32,6 +34,7 @@ const MAX_TERMINAL_SIDE = 0xffff;
 const DEFAULT_TERMINAL: TerminalSize = { columns: 80, rows: 24 };
 
 const KNOWN_OPTIONS: Readonly<Record<keyof SpawnOptions, true>> = {
+  container: true,
   cwd: true,
   env: true,
   timeoutSeconds: true,
@@ -117,7 +120,7 @@ class RunningCommand {
         if (error !== this.#killed.signal.reason) throw error;
         return KILLED_EXIT_CODE;
       });
-      record.result = { ...record.soFar(), exitCode };
+      record.result = printedShort({ ...record.soFar(), exitCode });
       this.stdout.end();
       this.stderr.end();
       return exitCode;
@@ -132,7 +135,13 @@ class RunningCommand {
   }
 
   async #stream(input: LiveInput | undefined): Promise<number> {
-    const { cwd, env, timeoutSeconds = Number.POSITIVE_INFINITY, signal } = this.#options;
+    const {
+      container,
+      cwd,
+      env,
+      timeoutSeconds = Number.POSITIVE_INFINITY,
+      signal,
+    } = this.#options;
     const { command, soFar } = this.record;
     const { id, closedSignal } = this.#handle;
     const outside = [signal, closedSignal, this.#killed.signal].filter(
@@ -156,6 +165,7 @@ class RunningCommand {
       {
         action: `run ${showCommand(command)}`,
         command: argv,
+        container,
         env,
         input,
         terminal: this.#terminal,
@@ -195,8 +205,9 @@ function checkOptions(command: readonly string[], options: SpawnOptions): void {
   const { cwd, env, timeoutSeconds, tty } = options;
   checkNames(options, KNOWN_OPTIONS, "spawn()");
   checkCommand(command, "command");
+  checkContainer(options);
   if (cwd !== undefined) checkText(cwd, "cwd");
-  if (env !== undefined) checkTextMap(env, "env");
+  if (env !== undefined) checkEnvironment(env, "env");
   if (timeoutSeconds !== undefined) checkSeconds(timeoutSeconds, "timeoutSeconds");
   for (const name of ["stdin", "stdout", "stderr"] as const) {
     const value: unknown = options[name];

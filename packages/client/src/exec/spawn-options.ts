@@ -1,6 +1,8 @@
 import type { TerminalSize } from "./input.ts";
 
 export interface SpawnOptions {
+  /** One of its containers, by name. Default: the primary one. */
+  readonly container?: string | undefined;
   /** Directory to run in; needs `/bin/sh` in the image. Default: the container's own. */
   readonly cwd?: string | undefined;
   /** Variables over those of the container. */

@@ -17,6 +17,8 @@ import type { CommandInput, TerminalSize } from "./input.ts";
 export interface StreamedCommand {
   readonly action: string;
   readonly command: readonly string[];
+  /** Default: the primary one. */
+  readonly container?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly input?: CommandInput | undefined;
   readonly terminal?: TerminalSize | undefined;
@@ -65,7 +67,7 @@ export async function runStream(
 
 async function runOnce(
   { connection, id }: SandboxHandle,
-  { command, env, input, terminal, signal }: StreamedCommand,
+  { command, container = "", env, input, terminal, signal }: StreamedCommand,
   sinks: OutputSinks,
   onBegin: () => void,
 ): Promise<number> {
@@ -77,6 +79,7 @@ async function runOnce(
         value: {
           sandboxId: id,
           command: [...command],
+          container,
           env: { ...env },
           ...(terminal && { tty: true, ttyWidth: terminal.columns, ttyHeight: terminal.rows }),
         },

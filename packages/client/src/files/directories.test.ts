@@ -25,7 +25,8 @@ import { UnavailableError } from "../errors/request-errors.ts";
 import { FileError } from "../errors/sandbox-errors.ts";
 import { attachSandbox } from "../sandbox/attach.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import { startCuttingProxy } from "../testing/cutting-proxy.ts";
+import { Connection } from "../connection/connection.ts";
+import { startFaultProxy } from "../testing/fault-proxy.ts";
 import { startFaultService } from "../testing/fault-service.ts";
 import { type TestService, startTestService } from "../testing/local-service.ts";
 
@@ -153,6 +154,8 @@ test("tells what is missing, and what is no directory", async () => {
   await expect(sandbox.uploadDirectory(join(folder, "none"), "/tmp/x")).rejects.toMatchObject({
     path: join(folder, "none"),
     reason: ErrorReason.FILE_NOT_FOUND,
+    // Nobody should look for it in the sandbox.
+    message: expect.stringMatching(/none" on this machine.*there is no such path/),
   });
   writeFileSync(join(folder, "big"), Buffer.alloc(20_000_000));
   await expect(sandbox.uploadDirectory(folder, "/tmp/a-file")).rejects.toThrow(/not a directory/);
@@ -175,14 +178,15 @@ test("a connection cut in the middle is an error both ways, not half of a direct
   await sh(
     "mkdir -p /tmp/cut && cd /tmp/cut && for n in 1 2 3 4; do head -c 8000000 /dev/zero >$n; done",
   );
-  await using proxy = await startCuttingProxy(service);
-  const behind = attachSandbox(proxy.connection, sandbox.id);
-  proxy.cutAfter(12_000_000);
+  await using proxy = await startFaultProxy(service.baseUrl);
+  using connection = new Connection({ baseUrl: proxy.baseUrl, apiKey: service.apiKey });
+  const behind = attachSandbox(connection, sandbox.id);
+  proxy.after(12_000_000, "down", proxy.cut);
   await expect(behind.downloadDirectory("/tmp/cut", join(folder, "down"))).rejects.toThrow(
     UnavailableError,
   );
   writeFileSync(join(folder, "big"), Buffer.alloc(30_000_000));
-  proxy.cutAfter(12_000_000);
+  proxy.after(12_000_000, "up", proxy.cut);
   await expect(behind.uploadDirectory(folder, "/tmp/cut-up")).rejects.toThrow(UnavailableError);
 });
 

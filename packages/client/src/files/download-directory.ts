@@ -1,7 +1,7 @@
 import { ErrorReason } from "@tidybox/protocol";
 import { abortable } from "../connection/waiting.ts";
 import { OutputQueue } from "../exec/output-queue.ts";
-import { checkText } from "../options/checks.ts";
+import { checkContainer, checkText } from "../options/checks.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
 import type { DownloadOptions } from "./directory-options.ts";
 import { fileError } from "./file-failure.ts";
@@ -18,6 +18,7 @@ export async function downloadDirectory(
 ): Promise<void> {
   checkText(path, "sandboxPath");
   checkText(localPath, "localPath");
+  checkContainer(options);
   handle.throwIfUnusable();
   options.signal?.throwIfAborted();
   const { createTarDecoder } = await import("modern-tar");
@@ -31,6 +32,7 @@ export async function downloadDirectory(
     action: `download ${JSON.stringify(path)}`,
     path,
     command: packCommand(path),
+    container: options.container,
     signal,
     timeoutSeconds,
     stdout: (data) => {

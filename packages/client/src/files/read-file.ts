@@ -9,7 +9,7 @@ import { call } from "../connection/call.ts";
 import { QuotaError, TimeoutError } from "../errors/request-errors.ts";
 import { FileError } from "../errors/sandbox-errors.ts";
 import { OutputBuffer } from "../exec/output-buffer.ts";
-import { checkText } from "../options/checks.ts";
+import { checkContainer, checkText } from "../options/checks.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
 import { checkBufferedSize, learnCap, sizeFrom } from "./file-failure.ts";
 import { checkRead } from "./read-end.ts";
@@ -23,8 +23,9 @@ export async function readFile(
   path: string,
   options: TransferOptions = {},
 ): Promise<Uint8Array> {
-  const { signal, timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS } = options;
+  const { container = "", signal, timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS } = options;
   checkText(path, "path");
+  checkContainer(options);
   handle.throwIfUnusable();
   signal?.throwIfAborted();
   try {
@@ -38,7 +39,7 @@ export async function readFile(
         signal: signal ? AbortSignal.any([signal, handle.closedSignal]) : handle.closedSignal,
         tryTimeoutSeconds: timeoutSeconds,
       },
-      (client, limits) => client.readFile({ sandboxId: handle.id, path }, limits),
+      (client, limits) => client.readFile({ sandboxId: handle.id, path, container }, limits),
     );
     return content;
   } catch (error) {
@@ -50,7 +51,7 @@ export async function readFile(
       return readStreamed(handle, path, sizeBytes, options);
     }
     if (error instanceof QuotaError)
-      return readStreamed(handle, path, await probeSize(handle, path, signal), options);
+      return readStreamed(handle, path, await probeSize(handle, path, options), options);
     if (handle.stopping) throw handle.closedError(error);
     throw error;
   }
@@ -82,7 +83,7 @@ async function readStreamed(
 async function probeSize(
   handle: SandboxHandle,
   path: string,
-  signal: AbortSignal | undefined,
+  { container, signal }: TransferOptions,
 ): Promise<number | undefined> {
   const stdout = new OutputBuffer(64);
   try {
@@ -90,6 +91,7 @@ async function probeSize(
       action: `see the size of ${JSON.stringify(path)}`,
       path,
       command: sizeCommand(path),
+      container,
       signal,
       stdout: (data) => stdout.write(data),
       timeoutSeconds: SIZE_PROBE_TIMEOUT_SECONDS,

@@ -1,7 +1,7 @@
 import type { ReadableStream } from "node:stream/web";
 import { abortable } from "../connection/waiting.ts";
 import { OutputQueue } from "../exec/output-queue.ts";
-import { checkText } from "../options/checks.ts";
+import { checkContainer, checkText } from "../options/checks.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
 import { checkRead } from "./read-end.ts";
 import { measuredReadCommand } from "./scripts.ts";
@@ -15,6 +15,7 @@ export function readFileStream(
   options: TransferOptions,
 ): ReadableStream<Uint8Array> {
   checkText(path, "path");
+  checkContainer(options);
   handle.throwIfUnusable();
   const left = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal;
@@ -34,7 +35,7 @@ async function readInto(
   handle: SandboxHandle,
   path: string,
   queue: OutputQueue,
-  { signal, timeoutSeconds = Number.POSITIVE_INFINITY }: TransferOptions,
+  { container, signal, timeoutSeconds = Number.POSITIVE_INFINITY }: TransferOptions,
 ): Promise<void> {
   handle.throwIfUnusable();
   let deliveredBytes = 0;
@@ -42,6 +43,7 @@ async function readInto(
     action: `read ${JSON.stringify(path)}`,
     path,
     command: measuredReadCommand(path),
+    container,
     signal,
     timeoutSeconds,
     stdout: (data) => {

@@ -11,7 +11,8 @@ import { FileError, FilesError } from "../errors/sandbox-errors.ts";
 import { UnavailableError } from "../errors/request-errors.ts";
 import { attachSandbox } from "../sandbox/attach.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import { startCuttingProxy } from "../testing/cutting-proxy.ts";
+import { Connection } from "../connection/connection.ts";
+import { startFaultProxy } from "../testing/fault-proxy.ts";
 import { startFaultService } from "../testing/fault-service.ts";
 import { type TestService, startTestService } from "../testing/local-service.ts";
 
@@ -118,11 +119,12 @@ test("given up in the middle, leaves the old file and lets go of its source", as
 });
 
 test("a connection cut in the middle of a write leaves the old file and nothing beside it", async () => {
-  await using proxy = await startCuttingProxy(service);
-  const behind = attachSandbox(proxy.connection, sandbox.id);
+  await using proxy = await startFaultProxy(service.baseUrl);
+  using connection = new Connection({ baseUrl: proxy.baseUrl, apiKey: service.apiKey });
+  const behind = attachSandbox(connection, sandbox.id);
   for (const large of [false, true]) {
     await sandbox.writeFile("/tmp/cut/file", "old");
-    proxy.cutAfter(8 * MEBIBYTE);
+    proxy.after(8 * MEBIBYTE, "up", proxy.cut);
     const content = large ? new Uint8Array(40 * MEBIBYTE) : pieces(40);
     await expect(behind.writeFile("/tmp/cut/file", content)).rejects.toThrow(UnavailableError);
     expect(await sandbox.readTextFile("/tmp/cut/file")).toBe("old");
@@ -132,9 +134,10 @@ test("a connection cut in the middle of a write leaves the old file and nothing 
 
 test("a connection cut in the middle of a read is an error after what had come", async () => {
   await sandbox.exec(["sh", "-c", "head -c 40000000 /dev/zero >/tmp/zeros"], { check: true });
-  await using proxy = await startCuttingProxy(service);
-  const behind = attachSandbox(proxy.connection, sandbox.id);
-  proxy.cutAfter(8 * MEBIBYTE);
+  await using proxy = await startFaultProxy(service.baseUrl);
+  using connection = new Connection({ baseUrl: proxy.baseUrl, apiKey: service.apiKey });
+  const behind = attachSandbox(connection, sandbox.id);
+  proxy.after(8 * MEBIBYTE, "down", proxy.cut);
   let bytes = 0;
   const reading = async () => {
     for await (const data of behind.readFileStream("/tmp/zeros")) bytes += data.byteLength;

@@ -12,6 +12,8 @@ export interface Transfer {
   readonly action: string;
   readonly path: string;
   readonly command: readonly string[];
+  /** Default: the primary one. */
+  readonly container?: string | undefined;
   readonly input?: CommandInput | undefined;
   /** Default: thrown away. */
   readonly stdout?: (data: Uint8Array) => Promise<void> | void;
@@ -30,7 +32,7 @@ export interface TransferEnd {
  *   caller's to judge.
  */
 export async function runTransfer(handle: SandboxHandle, transfer: Transfer): Promise<TransferEnd> {
-  const { action, path, command, input, stdout = () => {} } = transfer;
+  const { action, path, command, container, input, stdout = () => {} } = transfer;
   const { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS } = transfer;
   const stderr = new OutputBuffer(FILE_TRANSFER_STDERR_BYTES);
   const outside = [transfer.signal, handle.closedSignal].filter((each) => each !== undefined);
@@ -45,7 +47,7 @@ export async function runTransfer(handle: SandboxHandle, transfer: Transfer): Pr
   );
   const exitCode = await runStream(
     handle,
-    { action, path, command, input, signal: deadline.signal },
+    { action, path, command, container, input, signal: deadline.signal },
     { stdout, stderr: (data) => stderr.write(data) },
   );
   return { exitCode, stderr: stderr.text() };

@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
 import { lstat, open, opendir, readlink } from "node:fs/promises";
-import { join } from "node:path";
-import { ErrorReason } from "@tidybox/protocol";
+import { isAbsolute, join, resolve } from "node:path";
+import { ErrorReason, FileErrorMetadata } from "@tidybox/protocol";
 import type { TarPackController } from "modern-tar";
 import { abortable } from "../connection/waiting.ts";
+import { FileError } from "../errors/sandbox-errors.ts";
 import { StreamedInput } from "../exec/input.ts";
-import { checkText } from "../options/checks.ts";
+import { checkContainer, checkText } from "../options/checks.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
 import { type DirectoryOptions, ENTRY_REFUSED } from "./directory-options.ts";
 import { linkStaysInside } from "./entry-path.ts";
@@ -26,11 +27,12 @@ export async function uploadDirectory(
 ): Promise<void> {
   checkText(localPath, "localPath");
   checkText(path, "sandboxPath");
+  checkContainer(options);
   handle.throwIfUnusable();
-  const { signal, timeoutSeconds = Number.POSITIVE_INFINITY } = options;
+  const { container, signal, timeoutSeconds = Number.POSITIVE_INFINITY } = options;
   signal?.throwIfAborted();
   if (!(await lstatOf(handle, localPath)).isDirectory()) {
-    throw fileError(handle, "write", localPath, ErrorReason.FILE_IO_FAILED, "is not a directory");
+    throw localError(handle, localPath, ErrorReason.FILE_IO_FAILED, "it is not a directory");
   }
   const { createTarPacker } = await import("modern-tar");
   const { readable, controller } = createTarPacker();
@@ -47,6 +49,7 @@ export async function uploadDirectory(
       action: `upload ${JSON.stringify(localPath)} to ${JSON.stringify(path)}`,
       path,
       command: unpackCommand(path),
+      container,
       input,
       signal: signal ? AbortSignal.any([signal, input.failed]) : input.failed,
       timeoutSeconds,
@@ -66,14 +69,32 @@ async function lstatOf(handle: SandboxHandle, localPath: string): ReturnType<typ
   try {
     return await lstat(localPath);
   } catch (cause) {
-    throw localError(handle, localPath, cause);
+    throw systemError(handle, localPath, cause);
   }
 }
 
-function localError(handle: SandboxHandle, localPath: string, cause: unknown): Error {
+function systemError(handle: SandboxHandle, localPath: string, cause: unknown): Error {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const reason = code === "ENOENT" ? ErrorReason.FILE_NOT_FOUND : ErrorReason.FILE_IO_FAILED;
-  return fileError(handle, "read", localPath, reason, message);
+  if (code === "ENOENT")
+    return localError(handle, localPath, ErrorReason.FILE_NOT_FOUND, "there is no such path");
+  return localError(handle, localPath, ErrorReason.FILE_IO_FAILED, message);
+}
+
+/** Not the sandbox's file: nobody should look for it in there. */
+function localError(
+  { id }: SandboxHandle,
+  localPath: string,
+  reason: string,
+  problem: string,
+): FileError {
+  const relative = isAbsolute(localPath) ? "" : ` (${resolve(localPath)})`;
+  return new FileError({
+    message: `Could not read ${JSON.stringify(localPath)}${relative} on this machine, to upload it to sandbox ${id}: ${problem}.`,
+    reason,
+    path: localPath,
+    sandboxId: id,
+    metadata: { [FileErrorMetadata.FILE_PATH]: localPath, [FileErrorMetadata.OPERATION]: "read" },
+  });
 }
 
 /** Reads a directory of this machine, entry by entry, as fast as the archive is taken. */
@@ -118,16 +139,16 @@ class Packing {
         if (linkStaysInside(path, linkname)) {
           await this.#header({ ...common, name: path, type: "symlink", linkname });
         } else if (this.#options.outsideLinks !== "skip") {
-          throw this.#refused(localPath, `is a link out of the directory, to ${linkname}`);
+          throw this.#refused(localPath, `it is a link out of the directory, to ${linkname}`);
         }
       } else if (found.isFile()) {
         await this.#file(path, localPath, common);
       } else {
-        throw this.#refused(localPath, "is neither a file, a directory nor a link");
+        throw this.#refused(localPath, "it is neither a file, a directory nor a link");
       }
     } catch (error) {
       if (error instanceof Error && "syscall" in error) {
-        throw localError(this.#handle, localPath, error);
+        throw systemError(this.#handle, localPath, error);
       }
       throw error;
     }
@@ -148,9 +169,8 @@ class Packing {
         { position },
       );
       if (bytesRead === 0) {
-        throw fileError(
+        throw localError(
           this.#handle,
-          "read",
           localPath,
           ErrorReason.FILE_TRUNCATED,
           `it became shorter while it was read: ${position} of ${size} bytes came`,
@@ -163,6 +183,6 @@ class Packing {
   }
 
   #refused(localPath: string, problem: string): Error {
-    return fileError(this.#handle, "read", localPath, ENTRY_REFUSED, problem);
+    return localError(this.#handle, localPath, ENTRY_REFUSED, problem);
   }
 }

@@ -4,7 +4,7 @@ import { call } from "../connection/call.ts";
 import { QuotaError } from "../errors/request-errors.ts";
 import { FileError } from "../errors/sandbox-errors.ts";
 import { type CommandInput, StreamedInput, wholeInput } from "../exec/input.ts";
-import { checkText } from "../options/checks.ts";
+import { checkContainer, checkText } from "../options/checks.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import type { SandboxHandle } from "../sandbox/handle.ts";
 import { checkBufferedSize, fileError, learnCap } from "./file-failure.ts";
@@ -15,6 +15,8 @@ import { problemOf, runTransfer, type TransferEnd } from "./transfer.ts";
 export type FileContent = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 
 export interface TransferOptions {
+  /** One of its containers, by name. Default: the primary one. */
+  readonly container?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Default 300, and none for what comes in pieces. */
   readonly timeoutSeconds?: number | undefined;
@@ -31,6 +33,7 @@ export async function writeFile(
   options: TransferOptions = {},
 ): Promise<void> {
   checkText(path, "path");
+  checkContainer(options);
   handle.throwIfUnusable();
   options.signal?.throwIfAborted();
   if (isStream(content)) return writeStream(handle, path, content, options);
@@ -45,7 +48,7 @@ export async function writeFile(
   ) {
     return;
   }
-  await throughTemporary(handle, path, (temporary) =>
+  await throughTemporary(handle, path, options, (temporary) =>
     run(handle, path, writeCommand(path, temporary, bytes.byteLength), options, wholeInput(bytes)),
   );
 }
@@ -59,7 +62,7 @@ async function writeAtOnce(
   handle: SandboxHandle,
   path: string,
   content: Uint8Array,
-  { signal, timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS }: TransferOptions,
+  { container = "", signal, timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS }: TransferOptions,
 ): Promise<boolean> {
   try {
     await call(
@@ -70,7 +73,8 @@ async function writeAtOnce(
         signal: signal ? AbortSignal.any([signal, handle.closedSignal]) : handle.closedSignal,
         tryTimeoutSeconds: timeoutSeconds,
       },
-      (client, options) => client.writeFile({ sandboxId: handle.id, path, content }, options),
+      (client, options) =>
+        client.writeFile({ sandboxId: handle.id, path, content, container }, options),
     );
     return true;
   } catch (error) {
@@ -94,7 +98,7 @@ async function writeStream(
   const limits = { ...options, timeoutSeconds: options.timeoutSeconds ?? Number.POSITIVE_INFINITY };
   const input = new StreamedInput(content);
   try {
-    await throughTemporary(handle, path, async (temporary) => {
+    await throughTemporary(handle, path, options, async (temporary) => {
       const { signal } = limits;
       const either = signal ? AbortSignal.any([signal, input.failed]) : input.failed;
       const sending = { ...limits, signal: either };
@@ -110,6 +114,7 @@ async function writeStream(
 async function throughTemporary(
   handle: SandboxHandle,
   path: string,
+  { container }: TransferOptions,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const temporary = `${path}.tmp.${randomUUID().slice(0, 8)}`;
@@ -120,6 +125,7 @@ async function throughTemporary(
       action: `remove ${JSON.stringify(temporary)}`,
       path: temporary,
       command: removeCommand(temporary),
+      container,
       timeoutSeconds: REMOVE_SECONDS,
     }).catch(() => {});
     throw error;

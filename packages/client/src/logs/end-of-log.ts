@@ -47,7 +47,7 @@ export class EndOfLog implements Disposable {
     let seconds = LOG_RESUME_PAUSE_SECONDS;
     while (!signal.aborted) {
       try {
-        const window = { follow: true, tailLines: TAIL_LINES, sinceTime: undefined };
+        const window = { container: "", follow: true, tailLines: TAIL_LINES, sinceTime: undefined };
         const last = new LastLines();
         for await (const chunk of readLog(handle, { ...window, timestamps: false }, signal)) {
           last.push(chunk);

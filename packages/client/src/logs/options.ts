@@ -1,8 +1,10 @@
 import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { checkInteger } from "../options/checks.ts";
+import { checkContainer, checkInteger } from "../options/checks.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 
 export interface LogOptions {
+  /** One of its containers, by name; an init container too. Default: the primary one. */
+  readonly container?: string | undefined;
   /** Go on with what is printed later, until the main process has ended. Default false. */
   readonly follow?: boolean | undefined;
   /** Begin with the last so many lines. Default: all, which 0 is too. */
@@ -17,6 +19,8 @@ export interface LogOptions {
 
 /** What a reading asks for first; a time that was given as an age is a time here. */
 export interface LogWindow {
+  /** Empty: the primary one. */
+  readonly container: string;
   readonly follow: boolean;
   readonly tailLines: number;
   readonly sinceTime: Timestamp | undefined;
@@ -24,6 +28,7 @@ export interface LogWindow {
 }
 
 const KNOWN_OPTIONS: Readonly<Record<keyof LogOptions, true>> = {
+  container: true,
   follow: true,
   tailLines: true,
   since: true,
@@ -40,6 +45,7 @@ export function checkLogOptions(options: LogOptions): void {
     const known = Object.keys(KNOWN_OPTIONS).join(", ");
     throw invalidOption(unknown, "is not an option of logs()", `Known are: ${known}.`);
   }
+  checkContainer(options);
   if (options.tailLines !== undefined) checkInteger(options.tailLines, "tailLines", 0, MOST_LINES);
   const { since } = options;
   if (since === undefined) return;
@@ -53,9 +59,10 @@ export function checkLogOptions(options: LogOptions): void {
 }
 
 export function toLogWindow(options: LogOptions): LogWindow {
-  const { follow = false, tailLines = 0, since, timestamps = false } = options;
+  const { container = "", follow = false, tailLines = 0, since, timestamps = false } = options;
   const date = typeof since === "number" ? new Date(Date.now() - since * 1000) : since;
   return {
+    container,
     follow,
     tailLines,
     sinceTime: date === undefined ? undefined : timestampFromDate(date),

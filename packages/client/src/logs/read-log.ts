@@ -91,16 +91,17 @@ function canMend(
 
 async function* entriesOf(
   { connection, id }: SandboxHandle,
-  { follow, tailLines, sinceTime, timestamps }: LogWindow,
+  { container, follow, tailLines, sinceTime, timestamps }: LogWindow,
   cursor: Cursor | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<LogEntry> {
   const left = new AbortController();
   const request =
     cursor === undefined
-      ? { sandboxId: id, follow, tailLines, timestamps, ...(sinceTime && { sinceTime }) }
+      ? { sandboxId: id, container, follow, tailLines, timestamps, ...(sinceTime && { sinceTime }) }
       : {
           sandboxId: id,
+          container,
           follow: true,
           resumeLogSessionId: cursor.sessionId,
           resumeLogOffset: cursor.offset,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Connection } from "../connection/connection.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
-import { startCuttingProxy } from "../testing/scripted-cuts.ts";
+import { cutInTurn, startFaultProxy } from "../testing/fault-proxy.ts";
 import type { SandboxLogs } from "./sandbox-logs.ts";
 import { startTestService, type TestService } from "../testing/local-service.ts";
 
@@ -49,7 +49,8 @@ test.for([1, 2, 3])("has each byte once over a wire that breaks, seed %i", async
   const cutAfter = Array.from({ length: 7 }, (_, index) =>
     index % 3 === 1 ? 1 + random(900) : 40_000 + random(100_000),
   );
-  await using proxy = await startCuttingProxy(service.baseUrl, cutAfter);
+  await using proxy = await startFaultProxy(service.baseUrl);
+  const done = cutInTurn(proxy, cutAfter);
   using connection = new Connection({ baseUrl: proxy.baseUrl, apiKey: service.apiKey });
   const command = whenLetGo(`seq 1 ${LINES}; sleep 600`);
   await using sandbox = await Sandbox.run(command, { connection: service.connection });
@@ -57,13 +58,14 @@ test.for([1, 2, 3])("has each byte once over a wire that breaks, seed %i", async
   const expected = Buffer.from(`begin\n${OUTPUT}`);
   const got = await read(sandbox, far.logs({ follow: true }), expected.length);
   expect(got.equals(expected)).toBe(true);
-  expect(proxy.cuts).toBeGreaterThanOrEqual(5);
+  expect(done.cuts).toBeGreaterThanOrEqual(5);
 });
 
 test("with times before its lines, and a main process that ends meanwhile, too", async () => {
   const random = randomFrom(9);
   const cutAfter = Array.from({ length: 5 }, () => 20_000 + random(300_000));
-  await using proxy = await startCuttingProxy(service.baseUrl, cutAfter);
+  await using proxy = await startFaultProxy(service.baseUrl);
+  const done = cutInTurn(proxy, cutAfter);
   using connection = new Connection({ baseUrl: proxy.baseUrl, apiKey: service.apiKey });
   const command = whenLetGo(`seq 1 ${LINES}`);
   await using sandbox = await Sandbox.run(command, { connection: service.connection });
@@ -72,7 +74,7 @@ test("with times before its lines, and a main process that ends meanwhile, too",
   const lines = (await read(sandbox, logs, Infinity)).toString("latin1").split("\n");
   expect(lines.every((line) => line === "" || /^\S{24} \w+$/.test(line))).toBe(true);
   expect(lines.map((line) => line.slice(25)).join("\n")).toBe(`begin\n${OUTPUT}`);
-  expect(proxy.cuts).toBe(5);
+  expect(done.cuts).toBe(5);
 });
 
 test("100 MiB reach a reader that keeps reading, with nothing lost", async () => {

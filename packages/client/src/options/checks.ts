@@ -53,6 +53,19 @@ export function checkTextMap(map: unknown, option: string): void {
   }
 }
 
+/** @throws ConfigurationError unless it is variables, by names that a process can have */
+export function checkEnvironment(environment: unknown, option: string): void {
+  checkTextMap(environment, option);
+  const wrong = Object.keys(environment as object).find((name) => name.includes("="));
+  if (wrong !== undefined)
+    throw invalidOption(option, `has the name ${JSON.stringify(wrong)}: no variable has "=" in it`);
+}
+
+/** @throws ConfigurationError unless the container is a name, or left out */
+export function checkContainer({ container }: { readonly container?: unknown }): void {
+  if (container !== undefined) checkText(container, "container");
+}
+
 /** @throws ConfigurationError unless it is a whole number in the range */
 export function checkInteger(value: unknown, option: string, least: number, most: number): void {
   if (!Number.isInteger(value) || Number(value) < least || Number(value) > most) {

@@ -7,7 +7,13 @@ import {
   type SecretStoreReference,
   SecretStoreReferenceSchema,
 } from "@tidybox/protocol";
-import { checkAbsolutePath, checkCommand, checkText, checkTextMap, checkUnique } from "./checks.ts";
+import {
+  checkAbsolutePath,
+  checkCommand,
+  checkEnvironment,
+  checkText,
+  checkUnique,
+} from "./checks.ts";
 import type { ContainerOptions } from "./container-options.ts";
 import { invalidOption } from "./invalid-option.ts";
 import { toResourceRequirements } from "./resource-spec.ts";
@@ -19,7 +25,7 @@ export function toContainer(options: ContainerOptions, at: string): Container {
   checkText(options.name, `${at}name`);
   checkText(options.image, at === "" ? "containerImage" : `${at}image`);
   if (command !== undefined) checkCommand(command, `${at}command`);
-  checkTextMap(environment, `${at}environment`);
+  checkEnvironment(environment, `${at}environment`);
   if (workingDirectory !== undefined) checkAbsolutePath(workingDirectory, `${at}workingDirectory`);
   const [program = "", ...args] = command ?? [];
   const container = create(ContainerSchema, {

@@ -157,6 +157,7 @@ const wrong: readonly (readonly [string, SandboxOptions])[] = [
   ["services[0].endpoint", { services: [{ port: 1, endpoint: { kind: "https", auth: "open" } }] }],
   ["network.egress must be empty", { network: { denyEgress: true, egress: [{ any: true }] } }],
   ["network.egress[0].dnsName", { network: { egress: [{ dnsName: "*" }] } }],
+  ['environment has the name "A=B"', { environment: { "A=B": "1" } }],
   ["secrets[0]", { secrets: [{ store: "s", name: "A" }], environment: { A: "1" } }],
   [
     "secrets has 51",

@@ -9,6 +9,7 @@ import {
 import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { CleanupFailure } from "../errors/cleanup-error.ts";
+import type { TidyboxError } from "../errors/tidybox-error.ts";
 import { asError } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
 import { SandboxHandle } from "./handle.ts";
@@ -46,6 +47,7 @@ export class Creation {
   readonly #options: CreationOptions;
   #givenUp = false;
   #mayExist = false;
+  #lastFailure: TidyboxError | undefined;
 
   constructor(connection: Connection, spec: SandboxSpec, options: CreationOptions) {
     this.#connection = connection;
@@ -64,6 +66,11 @@ export class Creation {
   /** After a failure of {@link answer}: whether a sandbox may be there that nobody knows. */
   get mayExist(): boolean {
     return this.#mayExist;
+  }
+
+  /** Of the last try that failed; undefined while none has. */
+  get lastFailure(): TidyboxError | undefined {
+    return this.#lastFailure;
   }
 
   /** Where the process ends meanwhile, whoever cleans up after it knows of the create by its key. */
@@ -111,7 +118,8 @@ export class Creation {
         retry: "passing",
         retryQuota: whenQuotaExceeded === "wait",
         quotaBudgetSeconds: startTimeoutSeconds,
-        onFailure: (_error, mayHaveBeenDone) => {
+        onFailure: (error, mayHaveBeenDone) => {
+          this.#lastFailure = error;
           this.#mayExist ||= mayHaveBeenDone;
           return !this.#givenUp || this.#mayExist;
         },

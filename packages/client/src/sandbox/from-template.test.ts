@@ -88,7 +88,7 @@ test("a session owns what it makes from a template, under its tags", async () =>
 
 test("an answer that is lost makes no second sandbox", async () => {
   const templates = { t: { containers: [{ name: "main", image: "python:3.11" }] } };
-  const lossy = await startTestService({ templates, faults: { lose: { create: "2x" } } });
+  const lossy = await startTestService({ templates, faults: { dropAnswer: { create: "2x" } } });
   onTestFinished(() => lossy[Symbol.asyncDispose]());
   const { connection } = lossy;
   await using sandbox = await Sandbox.fromTemplate("t", { connection });

@@ -54,7 +54,7 @@ export async function startSandbox(
   signal?.throwIfAborted();
   let handle: SandboxHandle | undefined;
   using deadline = new Deadline(startTimeoutSeconds, signal, () =>
-    lateError(connection, startTimeoutSeconds, handle?.record),
+    lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),
   );
   const creation = new Creation(connection, spec, {
     requestId: options.requestId ?? randomUUID(),
@@ -137,10 +137,16 @@ function lateError(
   connection: Connection,
   seconds: number,
   seen: SandboxRecord | undefined,
+  lastFailure: TidyboxError | undefined,
 ): TidyboxError {
   if (seen === undefined) {
     return new TimeoutError({
-      message: `No sandbox within ${seconds} s: ${connection.baseUrl} has not accepted the create.`,
+      message:
+        `No sandbox within ${seconds} s: ${connection.baseUrl} has not accepted the create` +
+        (lastFailure === undefined ? "." : `. ${lastFailure.message.split("\n")[0]}`),
+      reason: lastFailure?.reason,
+      attempts: lastFailure?.attempts ?? 0,
+      cause: lastFailure,
       advice:
         "It may be overloaded, or a quota may be used up. Raise startTimeoutSeconds to wait longer.",
     });

@@ -1,5 +1,5 @@
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
-import type { Sandbox as SandboxRecord } from "@tidybox/protocol";
+import { type Sandbox as SandboxRecord, State } from "@tidybox/protocol";
 import { type SandboxState, toSandboxState } from "./state.ts";
 
 /** A sandbox as the service saw it at one moment. */
@@ -17,6 +17,16 @@ export interface SandboxStatus {
   readonly maxLifetimeSeconds: number;
   readonly runnerId: string;
   readonly services: readonly ServiceStatus[];
+  /** One for each container, init containers too, as far as the service tells of them. */
+  readonly containerStatuses: readonly ContainerStatus[];
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly state: SandboxState;
+  /** Undefined until it has ended by itself. */
+  readonly exitCode: number | undefined;
+  readonly restartCount: number;
 }
 
 export interface ServiceStatus {
@@ -42,6 +52,15 @@ export function toSandboxStatus({ sandboxId, status }: SandboxRecord): SandboxSt
       name,
       url: url === "" ? (endpoint?.url ?? "") : url,
     })),
+    containerStatuses: (status?.containerStatuses ?? []).map(
+      ({ name, state, exitCode, restartCount }) => ({
+        name,
+        state: toSandboxState(state),
+        // The wire has no presence here (reference 3.1): a number means something in the end only.
+        exitCode: state === State.COMPLETED || state === State.FAILED ? exitCode : undefined,
+        restartCount,
+      }),
+    ),
   };
 }
 

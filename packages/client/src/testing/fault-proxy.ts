@@ -37,6 +37,22 @@ interface Link {
 
 const BOTH: readonly Direction[] = ["up", "down"];
 
+/** Cuts once after each of these numbers of bytes from the service, one after the other. */
+export function cutInTurn(proxy: FaultProxy, afterBytes: readonly number[]): { cuts: number } {
+  const done = { cuts: 0 };
+  const next = (): void => {
+    const bytes = afterBytes[done.cuts];
+    if (bytes === undefined) return;
+    proxy.after(bytes, "down", () => {
+      done.cuts += 1;
+      next();
+      proxy.cut();
+    });
+  };
+  next();
+  return done;
+}
+
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(target);
   const links = new Set<Link>();
@@ -63,8 +79,12 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
         return;
       }
     }
+    const from = direction === "up" ? link.client : link.server;
     const send = () => {
-      if (!link.mute.has(direction) && !to.destroyed) to.write(whole);
+      if (link.mute.has(direction) || to.destroyed || to.write(whole)) return;
+      // Nothing piles up here that a slow reader has not taken.
+      from.pause();
+      to.once("drain", () => from.resume());
     };
     const held = link.held[direction];
     if (delayMs === 0 && held.length === 0) return send();

@@ -38,6 +38,10 @@ export interface SandboxPlan {
   readonly memoryLimitBytes?: number | undefined;
   /** Enforced where the engine says that it enforces cpu. */
   readonly cpuLimitCores?: number | undefined;
+  /** To be root whatever user the image names; only where that makes a difference. Default false. */
+  readonly runsAsRoot?: boolean;
+  /** Without `CAP_`; `ALL` is all of them. Only where commands have any. */
+  readonly dropsCapabilities?: readonly string[];
   /** Only volumes and what the system has in memory can be written. */
   readonly readOnlyRoot?: boolean;
   /**
@@ -114,9 +118,9 @@ export interface EngineSandbox {
   readonly terminalsMissing: string | undefined;
   terminal(command: TerminalExecCommand): Promise<EngineTerminal>;
   /** Throws SandboxFileError. Relative paths start at the working directory. */
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array>;
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** Throws SandboxFileError. Makes missing parent directories. */
-  writeFile(path: string, content: Uint8Array): Promise<void>;
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void>;
   /**
    * Writes a volume into a tar archive, while the sandbox goes on. Throws VolumeArchiveError. Only
    * where the engine has volumes.
@@ -151,12 +155,24 @@ export interface Engine {
   /** Whether a sandbox can have a network of its own with ports published. Default false. */
   readonly publishesPorts?: boolean;
   /**
+   * Whether that network still leads out, unless egress is denied. Default false: published ports
+   * are in a network that leads nowhere.
+   */
+  readonly servicesHaveEgress?: boolean;
+  /**
    * What of a plan holds. A limit of cpu or memory that does not is accepted, and people are told; a
    * read-only root is refused.
    */
   readonly enforces?: readonly ("cpu" | "memory" | "read_only_root")[];
+  /**
+   * What commands may do: `none`, they are root of a user namespace without a capability; `container`,
+   * what Docker gives by default less what is dropped; `account`, all that the service may. Default `none`.
+   */
+  readonly privileges?: "none" | "container" | "account";
   /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
   readonly mountsVolumeFolders?: boolean;
+  /** Default: a moment. A client that looks at a sandbox which is starting or ending waits so long for it. */
+  readonly usualStartSeconds?: number;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

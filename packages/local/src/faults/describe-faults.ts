@@ -3,7 +3,8 @@ import type { FaultPlan } from "./fault-plan.ts";
 
 /** For a person: what goes wrong, and the seed that makes it go wrong again. */
 export function describeFaults(options: FaultOptions, { seed }: FaultPlan): string {
-  const kinds = { latency: options.latency, fail: options.fail, lose: options.lose };
+  const { latency, fail, dropAnswer } = options;
+  const kinds = { latency, fail, "drop answer": dropAnswer };
   const said = Object.entries(kinds).flatMap(([kind, values]) =>
     Object.keys(values ?? {}).length === 0
       ? []
@@ -14,5 +15,6 @@ export function describeFaults(options: FaultOptions, { seed }: FaultPlan): stri
         ],
   );
   if (options.createRate !== undefined) said.push(`create rate ${options.createRate}`);
+  if (options.quota !== undefined) said.push(`quota ${options.quota}`);
   return `faults are injected on purpose: ${said.join("; ")}; seed ${seed} repeats them`;
 }

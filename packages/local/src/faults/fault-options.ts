@@ -16,9 +16,14 @@ export interface FaultOptions {
    */
   readonly fail?: Readonly<Record<string, string>>;
   /** When the connection is cut after the work was done: a probability or the first calls. */
-  readonly lose?: Readonly<Record<string, string>>;
+  readonly dropAnswer?: Readonly<Record<string, string>>;
   /** Most creates: `"5/s"` or `"30/min"`. Others are refused with RESOURCE_EXHAUSTED. */
   readonly createRate?: string;
+  /**
+   * Most sandboxes active at once, in place of the service's `maxSandboxes`; starting and stopping
+   * ones count. Below what is active it refuses creates, and ends nothing. 0 refuses every create.
+   */
+  readonly quota?: number;
   /** What repeats a rehearsal: the n-th call of an RPC meets the same. Default: a random one. */
   readonly seed?: number;
 }

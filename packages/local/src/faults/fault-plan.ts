@@ -19,8 +19,10 @@ export type FailureCode = Code.Unavailable | Code.ResourceExhausted | Code.Inter
 export interface FaultPlan {
   readonly latency: ReadonlyMap<string, LatencyRange>;
   readonly fail: ReadonlyMap<string, { readonly when: When; readonly code: FailureCode }>;
-  readonly lose: ReadonlyMap<string, When>;
+  readonly dropAnswer: ReadonlyMap<string, When>;
   readonly createRate: { readonly count: number; readonly seconds: number } | undefined;
+  /** Most sandboxes active at once. */
+  readonly quota: number | undefined;
   readonly seed: number;
 }
 
@@ -33,28 +35,35 @@ const CODES: Readonly<Record<string, FailureCode>> = {
   internal: Code.Internal,
 };
 
-const MAX_SEED = 2 ** 32 - 1;
+/** What the wire of a rehearsal carries. */
+const MAX_NUMBER = 2 ** 32 - 1;
 const MAX_LATENCY_SECONDS = 24 * 3600;
 const ALWAYS: When = { kind: "probability", value: 1 };
 
 /** Throws LocalServiceError that names the option. */
 export function planFaults(options: FaultOptions): FaultPlan {
-  const { seed = randomInt(MAX_SEED), createRate } = options;
-  if (!Number.isInteger(seed) || seed < 0 || seed > MAX_SEED)
-    throw wrong("seed", `must be a whole number from 0 to ${MAX_SEED}, not ${String(seed)}`);
+  const { seed = randomInt(MAX_NUMBER), createRate, quota } = options;
+  checkNumber("seed", seed);
+  if (quota !== undefined) checkNumber("quota", quota);
   return {
     latency: entries("latency", options.latency, parseLatency, OF_SANDBOXES),
     fail: entries("fail", options.fail, parseFailure),
-    lose: entries("lose", options.lose, parseWhen),
+    dropAnswer: entries("dropAnswer", options.dropAnswer, parseWhen),
     createRate: createRate === undefined ? undefined : parseRate(createRate),
+    quota,
     seed,
   };
 }
 
 /** Whether anything at all goes wrong. */
 export function injectsFaults(plan: FaultPlan): boolean {
-  const sizes = plan.latency.size + plan.fail.size + plan.lose.size;
-  return sizes > 0 || plan.createRate !== undefined;
+  const sizes = plan.latency.size + plan.fail.size + plan.dropAnswer.size;
+  return sizes > 0 || plan.createRate !== undefined || plan.quota !== undefined;
+}
+
+function checkNumber(option: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= MAX_NUMBER) return;
+  throw wrong(option, `must be a whole number from 0 to ${MAX_NUMBER}, not ${String(value)}`);
 }
 
 function entries<T>(

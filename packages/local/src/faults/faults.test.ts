@@ -67,7 +67,7 @@ describe("what fails on purpose", () => {
 
 describe("what is lost on purpose", () => {
   test("has been done: the create's key finds it", async () => {
-    const service = await start({ faults: { lose: { create: "1x" } } });
+    const service = await start({ faults: { dropAnswer: { create: "1x" } } });
     const request = { sandbox: { spec: specOf() }, requestId: "lost" };
     const lost = await refusalOf(service.client.createSandbox(request));
     // Whatever a client makes of a connection that is gone; no answer of the service.
@@ -80,7 +80,7 @@ describe("what is lost on purpose", () => {
   });
 
   test("of a command's stream is how it exited", async () => {
-    const service = await start({ faults: { lose: { StreamExec: "1x" } } });
+    const service = await start({ faults: { dropAnswer: { StreamExec: "1x" } } });
     const sandboxId = await createRunning(service.client);
     const seen: (string | undefined)[] = [];
     const requests = new Requests();
@@ -145,7 +145,7 @@ test("refuses values that it cannot read, by the option's name", async () => {
   const wrong = {
     "faults.latency": { latency: { create: "2 hours" } },
     "faults.fail": { fail: { create: "1.5" } },
-    "faults.lose": { lose: { creates: "0.1" } },
+    "faults.dropAnswer": { dropAnswer: { creates: "0.1" } },
     "faults.createRate": { createRate: "fast" },
     "faults.seed": { seed: -1 },
   };
@@ -162,7 +162,11 @@ test("refuses values that it cannot read, by the option's name", async () => {
 describe("a seed", () => {
   const fates = (faults: Faults, rpc: string) =>
     Array.from({ length: 50 }, () => faults.fateOf(rpc));
-  const options = { fail: { all: "0.5" }, lose: { all: "0.5" }, latency: { all: "0ms-100ms" } };
+  const options = {
+    fail: { all: "0.5" },
+    dropAnswer: { all: "0.5" },
+    latency: { all: "0ms-100ms" },
+  };
 
   test("repeats what happens to each call, whatever other calls come between", () => {
     const first = new Faults({ ...options, seed: 1 });

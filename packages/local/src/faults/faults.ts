@@ -19,6 +19,7 @@ export interface Fate {
 
 /** Decides over calls and sandboxes, each RPC by its own count and its own random numbers. */
 export class Faults {
+  #options: FaultOptions;
   #plan: FaultPlan;
   #randoms = new Map<string, () => number>();
   #counts = new Map<string, number>();
@@ -27,15 +28,25 @@ export class Faults {
   /** Throws LocalServiceError for options that are wrong. */
   constructor(options: FaultOptions) {
     this.#plan = planFaults(options);
+    this.#options = options;
+  }
+
+  /** As they were asked for, with the seed that is used. */
+  get options(): FaultOptions {
+    return { ...this.#options, seed: this.#plan.seed };
   }
 
   get plan(): FaultPlan {
     return this.#plan;
   }
 
-  /** From now on these, counted anew. Calls under way keep their fate. */
+  /**
+   * From now on these, counted anew. Calls under way keep their fate. Throws LocalServiceError for
+   * options that are wrong, and changes nothing then.
+   */
   change(options: FaultOptions): void {
     this.#plan = planFaults(options);
+    this.#options = options;
     this.#randoms = new Map();
     this.#counts = new Map();
   }
@@ -49,7 +60,7 @@ export class Faults {
     return {
       latencySeconds: this.#latencySeconds(rpc, valueFor(this.#plan.latency, rpc)),
       failure,
-      lost: this.#happens(valueFor(this.#plan.lose, rpc), `lose ${rpc}`, count),
+      lost: this.#happens(valueFor(this.#plan.dropAnswer, rpc), `dropAnswer ${rpc}`, count),
     };
   }
 

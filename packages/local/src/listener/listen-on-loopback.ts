@@ -12,12 +12,15 @@ import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
 import { connectionValues } from "../faults/connection-cut.ts";
-import { bearerCheck, randomToken } from "./bearer-token.ts";
+import { credentialCheck, randomToken } from "./bearer-token.ts";
+import { dropEndlessTimeouts } from "./endless-timeouts.ts";
+import { unpackingInTurns } from "./unpacking-in-turns.ts";
 
 /** Calls that are still running when the listener closes get this long to say how they ended. */
 const CLOSE_SECONDS = 1;
 
 const UNAUTHENTICATED = 16;
+const BAD_REQUEST = 400;
 const REFUSAL = "missing or wrong token: send the metadata `authorization: Bearer <token>`";
 
 export interface LoopbackOptions {
@@ -59,9 +62,10 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     writeMaxBytes: MAX_MESSAGE_BYTES,
     // Nothing is gained by compressing for loopback; what a client compressed is still read.
     compressMinBytes: Number.MAX_SAFE_INTEGER,
+    acceptCompression: unpackingInTurns(),
     shutdownSignal: shutdown.signal,
   });
-  const isAllowed = bearerCheck(token);
+  const isAllowed = credentialCheck(token);
   const sessions = new Set<ServerHttp2Session>();
   const server = createServer(
     {
@@ -72,8 +76,19 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
       streamResetRate: 1_000_000,
     },
     (request, response) => {
-      if (isAllowed(request.headers.authorization)) handle(request, response);
-      else refuse(request, response);
+      if (!isAllowed(request.headers)) {
+        refuse(request, response);
+        return;
+      }
+      dropEndlessTimeouts(request.headers);
+      try {
+        handle(request, response);
+      } catch {
+        // Thrown before anything is answered, and nobody else catches it: no URL can be made of the
+        // request, whose authority is missing or is none.
+        response.writeHead(BAD_REQUEST);
+        response.end();
+      }
     },
   );
   server.on("session", (session) => {

@@ -20,3 +20,8 @@ export function parseQuantity(text: string): number | undefined {
     ? undefined
     : Math.round(Number(match[1]) * unit);
 }
+
+/** `25%` as 0.25; undefined when it is no share from 1% to 100%. */
+export function parseMemoryShare(text: string): number | undefined {
+  return /^([1-9]\d?|100)%$/.test(text) ? Number(text.slice(0, -1)) / 100 : undefined;
+}

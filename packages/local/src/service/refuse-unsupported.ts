@@ -1,66 +1,169 @@
-import { type Container, SandboxMode, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
+import type { ConnectError } from "@connectrpc/connect";
+import { type Container, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
+import type { Engine } from "../engines/engine.ts";
+import { notImplemented } from "./failures.ts";
 import { unsupportedNetwork } from "./network/unsupported-network.ts";
+import { holding, type Unsupported } from "./unsupported.ts";
 
 /**
- * What a spec asks for that one machine cannot give, in words; undefined when it can give all of
- * it. A test must not pass here because something was quietly left out.
+ * The refusal of what a spec asks for and this machine cannot give; undefined when it can give all
+ * of it. A test must not pass here because something was quietly left out.
  */
-export function unsupported(spec: SandboxSpec): string | undefined {
-  const containers = [...spec.containers, ...spec.initContainers];
-  const found: readonly (string | false | undefined)[] = [
-    spec.initContainers.some(({ command }) => command === "") &&
-      "init containers without a command (nothing is known of an image's entrypoint)",
-    spec.mode === SandboxMode.CKS && "mode CKS and runner pins",
-    spec.networkIds.length > 0 && "sandbox networks (network_ids)",
-    spec.objectStorageAccess !== undefined && "object storage access",
-    spec.instanceType !== "" && "instance types",
-    spec.runtimeClass !== "" && "runtime classes",
-    ...unsupportedNetwork(spec),
-    ...spec.volumes.map(({ name, source }) => {
-      if (source.case !== "scratch") return undefined;
-      const share = source.value.medium === StorageMedium.MEMORY && source.value.size.endsWith("%");
-      return share && `volumes sized by a share of the memory (${name}); give a size such as 64Mi`;
-    }),
-    ...spec.volumes.map(
-      ({ name }) =>
-        isInMemory(spec, name) &&
-        containers.filter(({ volumeMounts }) => volumeMounts.some(({ volume }) => volume === name))
-          .length > 1 &&
-        `volumes in memory that several containers mount (${name}); leave the medium out`,
-    ),
-    ...containers.flatMap((container) => unsupportedInContainer(container, spec)),
+export function refusalOfUnsupported(
+  spec: SandboxSpec,
+  engine: Pick<Engine, "name" | "privileges" | "servicesHaveEgress">,
+): ConnectError | undefined {
+  const found = [
+    ...unsupportedInSpec(spec),
+    ...unsupportedNetwork(spec, engine.servicesHaveEgress === true),
+    ...unsupportedVolumes(spec),
+    ...containersOf(spec).flatMap(({ container, field }) => [
+      ...unsupportedInContainer(container, field),
+      ...unsupportedMounts(container, field, spec),
+      ...unsupportedPrivileges(container, field, engine),
+    ]),
   ];
-  const missing = [...new Set(found.filter((what) => typeof what === "string"))];
-  if (missing.length === 0) return undefined;
-  return `the local service does not have: ${missing.join("; ")}. Leave it out, or run this against the real service.`;
+  if (found.length === 0) return undefined;
+  const whole = found.map(({ field, what }) => ({ field: `sandbox.spec.${field}`, what }));
+  const kinds = [...new Set(whole.map(({ what }) => what))].map((what) => {
+    const fields = whole.filter((each) => each.what === what).map(({ field }) => field);
+    return `${what} (${fields.join(", ")})`;
+  });
+  return notImplemented(
+    `the local service does not have: ${kinds.join("; ")}. Leave it out, or run this against the real service.`,
+    whole.map(({ field, what }) => ({ field, description: `the local service has no ${what}` })),
+  );
 }
 
-function unsupportedInContainer(
-  container: Container,
-  spec: SandboxSpec,
-): readonly (string | false | undefined)[] {
-  const security = container.securityContext;
-  const memoryMounts = container.volumeMounts.filter(({ volume }) => isInMemory(spec, volume));
-  return [
-    (container.resources?.gpu ??
-      container.resourceRequirements?.requests?.gpu ??
-      container.resourceRequirements?.limits?.gpu) !== undefined && "GPUs",
-    container.imagePullCredentials !== undefined &&
-      "private images (nothing is pulled; map the image to a directory)",
-    (security?.runAsUser ?? 0) !== 0 && "users other than root (run_as_user)",
-    (security?.runAsGroup ?? 0) !== 0 && "groups other than root (run_as_group)",
-    security?.privileged === true && "privileged containers",
-    security?.allowPrivilegeEscalation === true && "privilege escalation",
-    security?.readOnlyRootFilesystem === true &&
-      container.files.length > 0 &&
+function unsupportedInSpec(spec: SandboxSpec): readonly Unsupported[] {
+  return holding(
+    [spec.networkIds.length > 0, "network_ids", "sandbox networks"],
+    [spec.objectStorageAccess !== undefined, "object_storage_access", "object storage access"],
+    [spec.runtimeClass !== "", "runtime_class", "runtime classes"],
+  ).concat(
+    spec.initContainers.flatMap(({ command }, index) =>
+      holding([
+        command === "",
+        `init_containers[${index}].command`,
+        "init containers without a command (nothing is known of an image's entrypoint)",
+      ]),
+    ),
+  );
+}
+
+function unsupportedVolumes(spec: SandboxSpec): readonly Unsupported[] {
+  return spec.volumes.flatMap(({ name }, index) => {
+    const mounting = containersOf(spec).filter(({ container }) =>
+      container.volumeMounts.some(({ volume }) => volume === name),
+    );
+    return holding([
+      isInMemory(spec, name) && mounting.length > 1,
+      `volumes[${index}].scratch.medium`,
+      "volumes in memory that several containers mount",
+    ]);
+  });
+}
+
+function unsupportedInContainer(container: Container, at: string): readonly Unsupported[] {
+  const { securityContext: security, imagePullCredentials } = container;
+  const context = `${at}.security_context`;
+  return holding(
+    [
+      imagePullCredentials !== undefined,
+      `${at}.image_pull_credentials`,
+      "private images: nothing is pulled, map the image to what is there",
+    ],
+    [
+      (security?.runAsUser ?? 0) !== 0,
+      `${context}.run_as_user`,
+      "users other than root in a container",
+    ],
+    [
+      (security?.runAsGroup ?? 0) !== 0,
+      `${context}.run_as_group`,
+      "groups other than root in a container",
+    ],
+    [security?.privileged === true, `${context}.privileged`, "privileged containers"],
+    [
+      security?.allowPrivilegeEscalation === true,
+      `${context}.allow_privilege_escalation`,
+      "privilege escalation",
+    ],
+    [
+      security?.readOnlyRootFilesystem === true && container.files.length > 0,
+      `${at}.files`,
       "files in a read-only root file system",
-    (security?.capabilitiesAdd.length ?? 0) > 0 && "added capabilities",
-    !["", "Unconfined"].includes(security?.seccompProfile ?? "") && "seccomp profiles",
-    memoryMounts.some(({ subPath }) => subPath !== "") && "sub paths of volumes in memory",
-    memoryMounts.some(({ readOnly }) => readOnly) && "read-only mounts of volumes in memory",
-    new Set(memoryMounts.map(({ volume }) => volume)).size !== memoryMounts.length &&
-      "mounting one volume in memory twice",
-  ];
+    ],
+    [
+      (security?.capabilitiesAdd.length ?? 0) > 0,
+      `${context}.capabilities_add`,
+      "added capabilities",
+    ],
+  );
+}
+
+/** What depends on what commands may do with this engine. */
+function unsupportedPrivileges(
+  { securityContext: security }: Container,
+  at: string,
+  { name, privileges = "none" }: Pick<Engine, "name" | "privileges">,
+): readonly Unsupported[] {
+  const context = `${at}.security_context`;
+  const profile = security?.seccompProfile ?? "";
+  const ofAccount = privileges === "account";
+  const what = `users and privileges of a container's own with the engine "${name}"`;
+  return holding(
+    [
+      profile !== "" && profile !== (privileges === "container" ? "RuntimeDefault" : "Unconfined"),
+      `${context}.seccomp_profile`,
+      `the seccomp profile ${profile} with the engine "${name}"`,
+    ],
+    [ofAccount && security?.runAsUser === 0, `${context}.run_as_user`, what],
+    [
+      security?.runAsGroup === 0 &&
+        (ofAccount || (privileges === "container" && security.runAsUser !== 0)),
+      `${context}.run_as_group`,
+      ofAccount ? what : "a group of root without its user",
+    ],
+    [
+      ofAccount && security?.allowPrivilegeEscalation === false,
+      `${context}.allow_privilege_escalation`,
+      what,
+    ],
+    [
+      ofAccount && (security?.capabilitiesDrop.length ?? 0) > 0,
+      `${context}.capabilities_drop`,
+      what,
+    ],
+  );
+}
+
+function unsupportedMounts(
+  { volumeMounts }: Container,
+  at: string,
+  spec: SandboxSpec,
+): readonly Unsupported[] {
+  const seen = new Set<string>();
+  return volumeMounts.flatMap(({ volume, subPath, readOnly }, index) => {
+    if (!isInMemory(spec, volume)) return [];
+    const twice = seen.has(volume);
+    seen.add(volume);
+    const mount = `${at}.volume_mounts[${index}]`;
+    return holding(
+      [subPath !== "", `${mount}.sub_path`, "sub paths of volumes in memory"],
+      [readOnly, `${mount}.read_only`, "read-only mounts of volumes in memory"],
+      [twice, `${mount}.volume`, "volumes in memory that are mounted twice"],
+    );
+  });
+}
+
+function containersOf(
+  spec: SandboxSpec,
+): readonly { readonly container: Container; readonly field: string }[] {
+  const lists = { containers: spec.containers, init_containers: spec.initContainers };
+  return Object.entries(lists).flatMap(([name, containers]) =>
+    containers.map((container, index) => ({ container, field: `${name}[${index}]` })),
+  );
 }
 
 function isInMemory({ volumes }: SandboxSpec, name: string): boolean {

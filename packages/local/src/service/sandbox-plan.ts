@@ -1,9 +1,9 @@
 import { type Container, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { PlannedMount, SandboxPlan } from "../engines/engine.ts";
-import { cpuLimitCores, memoryLimitBytes } from "./containers/resources.ts";
+import { cpuLimitCores, memoryLimitBytes, memoryRequestBytes } from "./containers/resources.ts";
 import { otherContainers, primaryContainer } from "./containers/primary-container.ts";
 import { planNetwork } from "./network/planned-network.ts";
-import { parseQuantity } from "./quantity.ts";
+import { parseMemoryShare, parseQuantity } from "./quantity.ts";
 
 /** Where a sandbox works unless its container names another folder. */
 export const DEFAULT_WORKING_DIRECTORY = "/workspace";
@@ -16,13 +16,14 @@ export function planSandbox(
   id: string,
   spec: SandboxSpec,
   restores: SandboxPlan["restores"] = [],
+  servicesHaveEgress = false,
 ): SandboxPlan {
   const elsewhere = [...otherContainers(spec), ...spec.initContainers].flatMap((container) =>
     planContainer(id, spec, container, restores).restores.map(({ volume }) => volume),
   );
   return {
     ...planContainer(id, spec, primaryContainer(spec), []),
-    ...planNetwork(spec),
+    ...planNetwork(spec, servicesHaveEgress),
     restores: restores.filter(({ volume }) => !elsewhere.includes(volume)),
   };
 }
@@ -33,6 +34,7 @@ export function planContainer(
   spec: SandboxSpec,
   container: Container,
   restores: SandboxPlan["restores"] = [],
+  servicesHaveEgress = false,
 ): SandboxPlan {
   const inMemory = ({ volume }: { readonly volume: string }): boolean =>
     volumeSizeBytes(spec, volume) !== undefined &&
@@ -42,7 +44,7 @@ export function planContainer(
     image: container.image,
     workingDirectory: container.workingDir.replace(/(?<=.)\/+$/, "") || DEFAULT_WORKING_DIRECTORY,
     environment: container.environmentVariables,
-    denyEgress: planNetwork(spec).denyEgress,
+    denyEgress: planNetwork(spec, servicesHaveEgress).denyEgress,
     mounts: container.volumeMounts.map(
       ({ volume, mountPath, readOnly, subPath }): PlannedMount => ({
         volume,
@@ -54,8 +56,10 @@ export function planContainer(
     ),
     restores: restores.filter(inMemory),
     files: container.files.map(({ path, content }) => ({ path, content })),
-    memoryLimitBytes: memoryLimitBytes(container),
-    cpuLimitCores: cpuLimitCores(container),
+    memoryLimitBytes: memoryLimitBytes(container, spec.mode),
+    cpuLimitCores: cpuLimitCores(container, spec.mode),
+    runsAsRoot: container.securityContext?.runAsUser === 0,
+    dropsCapabilities: container.securityContext?.capabilitiesDrop ?? [],
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
   };
 }
@@ -63,5 +67,7 @@ export function planContainer(
 function volumeSizeBytes(spec: SandboxSpec, name: string): number | undefined {
   const source = spec.volumes.find((volume) => volume.name === name)?.source;
   if (source?.case !== "scratch" || source.value.medium !== StorageMedium.MEMORY) return undefined;
-  return parseQuantity(source.value.size);
+  const { size } = source.value;
+  const share = parseMemoryShare(size);
+  return share === undefined ? parseQuantity(size) : Math.floor(share * memoryRequestBytes(spec));
 }

@@ -20,6 +20,9 @@ import { attachedVolumeIds } from "./resources/registered-volumes.ts";
 import type { Main } from "./main-process.ts";
 import { networkStatus } from "./network/network-status.ts";
 
+/** How the status says that nobody has assigned one. */
+const NO_RUNTIME_CLASS = "<node-default>";
+
 export interface SandboxRecordOptions {
   readonly id: string;
   /** Counts creations of this service, from 1. */
@@ -72,6 +75,7 @@ export class SandboxRecord {
   #killed = false;
   #lastWork: LastWork | undefined;
   #working = false;
+  #stopFailed = false;
 
   constructor(options: SandboxRecordOptions) {
     this.#options = options;
@@ -94,6 +98,11 @@ export class SandboxRecord {
 
   get isActive(): boolean {
     return !isTerminal(this.state);
+  }
+
+  /** Whether its stop failed: it has ended as far as can be known, but something may still run. */
+  get couldNotBeStopped(): boolean {
+    return this.#stopFailed;
   }
 
   /** Resolves when the sandbox has ended, in whatever way. */
@@ -221,7 +230,7 @@ export class SandboxRecord {
         ...(this.#endTime && { endTime: this.#endTime }),
         ...(exitCode !== undefined && { exitCode }),
         ...effectiveResources(this.spec),
-        ...networkStatus(this.spec, lifecycle.state, this.#sandbox),
+        ...networkStatus(this.spec, lifecycle.state, this.#sandbox, this.#options.plan.denyEgress),
         effectiveMaxLifetimeSeconds: this.#options.maxLifetimeSeconds,
         containerStatuses: [
           {
@@ -233,6 +242,7 @@ export class SandboxRecord {
         ],
         runnerId: this.runnerId,
         attachedVolumeIds: [...attachedVolumeIds(this.spec)],
+        effectiveRuntimeClass: NO_RUNTIME_CLASS,
       },
       ...(this.#options.template && {
         sourceTemplateId: this.#options.template.id,
@@ -264,9 +274,10 @@ export class SandboxRecord {
     const asked = this.state === State.TERMINATING;
     void Promise.resolve(asked ? stopDelay?.() : undefined)
       .then(() => this.#sandbox?.stop())
-      .catch((error: unknown) =>
-        this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` }),
-      );
+      .catch((error: unknown) => {
+        this.#stopFailed = this.isActive;
+        this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` });
+      });
   }
 
   async #mainEnded(main: Main): Promise<void> {

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { Code, type ServiceImpl } from "@connectrpc/connect";
 import {
   DeleteSandboxResponseSchema,
   ErrorReason,
@@ -7,6 +7,7 @@ import {
   type SandboxService,
 } from "@tidybox/protocol";
 import { LocalServiceError } from "../error.ts";
+import { SandboxUnreachableError } from "../engines/sandbox-unreachable-error.ts";
 import { exec } from "./exec.ts";
 import { failure } from "./failures.ts";
 import { readFile, writeFile } from "./files.ts";
@@ -31,12 +32,12 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
         fileSystemSnapshotIds: [...snapshotIds],
       });
     },
-    purgeSandboxes: async (request) => {
-      const { count, failed } = await sandboxes.purge(request);
+    purgeSandboxes: async (request, context) => {
+      const { count, failed, retryable } = await sandboxes.purge(request, context.timeoutMs());
       return create(PurgeSandboxesResponseSchema, {
         purgeCount: count,
         failedSandboxIds: [...failed],
-        retryableFailedSandboxIds: [...failed],
+        retryableFailedSandboxIds: [...retryable],
       });
     },
     exec: (request, context) => translated(() => exec(sandboxes, request, context)),
@@ -65,8 +66,13 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
 
 /** What is wrong with this machine is UNAVAILABLE, in the words of whoever found it. */
 function asConnectError(error: unknown): unknown {
-  if (error instanceof ConnectError || !(error instanceof LocalServiceError)) return error;
-  return failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, error.message, {
-    cause: error,
-  });
+  const options = { cause: error };
+  if (error instanceof SandboxUnreachableError && error.kind === "ending") {
+    const { SANDBOX_NOT_RUNNING } = ErrorReason;
+    return failure(Code.FailedPrecondition, SANDBOX_NOT_RUNNING, error.message, options);
+  }
+  const isOfMachine =
+    error instanceof LocalServiceError || error instanceof SandboxUnreachableError;
+  if (!isOfMachine) return error;
+  return failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, error.message, options);
 }

@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import {
   BadRequestSchema,
   ErrorReason,
+  ObjectStoragePermission,
   RetryInfoSchema,
   SandboxMode,
   State,
@@ -232,7 +233,6 @@ describe("creating, listing and purging", () => {
   });
 
   const missing: readonly (readonly [string, SpecInit])[] = [
-    ["GPU", specOf({ resourceRequirements: { requests: { gpu: { count: 1n } } } })],
     [
       "volumes in memory that several containers mount",
       {
@@ -262,13 +262,17 @@ describe("creating, listing and purging", () => {
         },
       }),
     ],
-    ["mode CKS", specOf({}, { mode: SandboxMode.CKS })],
     [
       "egress rules",
       specOf({}, { network: { egress: [{ destination: { case: "dnsName", value: "a.com" } }] } }),
     ],
-    ["object storage", specOf({}, { objectStorageAccess: { buckets: ["b"] } })],
-    ["instance types", specOf({}, { instanceType: "x" })],
+    [
+      "object storage",
+      specOf(
+        {},
+        { objectStorageAccess: { buckets: ["b"], permission: ObjectStoragePermission.READ } },
+      ),
+    ],
     ["privileged", specOf({ securityContext: { privileged: true } })],
   ];
   test.each(missing)("refuses in words what one machine has not: %s", async (words, spec) => {
@@ -277,6 +281,26 @@ describe("creating, listing and purging", () => {
       reason: ErrorReason.NOT_IMPLEMENTED,
       message: expect.stringContaining(words),
     });
+  });
+
+  const elsewhere: readonly (readonly [string, SpecInit])[] = [
+    [
+      "containers[0].resource_requirements.requests.gpu",
+      specOf({ resourceRequirements: { requests: { gpu: { count: 1n } } } }),
+    ],
+    ["mode", specOf({}, { mode: SandboxMode.CKS })],
+    ["instance_type", specOf({}, { instanceType: "x" })],
+  ];
+  test.each(elsewhere)("says that another runner may have: %s", async (field, spec) => {
+    const refusal = await refusalOf(create(spec));
+    expect(refusal).toMatchObject({
+      code: Code.FailedPrecondition,
+      reason: ErrorReason.NO_SUITABLE_RUNNER,
+      message: expect.stringContaining(`sandbox.spec.${field}`),
+    });
+    expect(refusal.error.findDetails(BadRequestSchema)[0]?.fieldViolations).toMatchObject([
+      { field: `sandbox.spec.${field}` },
+    ]);
   });
 });
 

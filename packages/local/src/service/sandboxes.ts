@@ -27,6 +27,7 @@ import { CreateReplays } from "./create-replays.ts";
 import {
   failure,
   invalidArgument,
+  noSuitableRunner,
   notImplemented,
   containerNotRunning,
   sandboxNotFound,
@@ -49,7 +50,8 @@ import { Snapshots } from "./snapshots/snapshots.ts";
 import { SandboxRegistry } from "./sandbox-registry.ts";
 import { SpecNotices } from "./spec-notices.ts";
 import { StartQueue } from "./start-queue.ts";
-import { unsupported } from "./refuse-unsupported.ts";
+import { refusalOfPlacement } from "./refuse-placement.ts";
+import { refusalOfUnsupported } from "./refuse-unsupported.ts";
 import { validateSpec } from "./validate-spec.ts";
 
 const DEFAULT_LIFETIME_SECONDS = 600;
@@ -68,6 +70,9 @@ const LOOK_SECONDS = 0.05;
 
 const PURGE_SECONDS = 15;
 
+/** Of what the caller of a purge allows; the rest is for the answer's way back. */
+const SHARE_OF_DEADLINE = 0.8;
+
 /** For calls that come while a sandbox is still starting. */
 const START_WAIT_SECONDS = 60;
 
@@ -76,7 +81,8 @@ const CAPACITY_RETRY_SECONDS = 0.2;
 export interface SandboxesOptions {
   readonly engine: Engine;
   readonly runnerId: string;
-  readonly maxSandboxes: number | undefined;
+  /** Most active ones, as of now; undefined: no limit. */
+  readonly maxSandboxes: () => number | undefined;
   /** Private, for snapshots; made when it is needed. */
   readonly snapshotFolder: string;
   /** Set where they outlive the service. */
@@ -89,6 +95,14 @@ export interface SandboxesOptions {
   /** Resolves when nothing can be started any more, with the reason. */
   readonly lost: Promise<Error>;
   readonly onNotice: NoticeListener;
+}
+
+/** What became of the sandboxes that a purge matched: how many ended, and the ids of the others. */
+export interface PurgeOutcome {
+  readonly count: number;
+  readonly failed: readonly string[];
+  /** Those of them that another purge will find, and may stop. */
+  readonly retryable: readonly string[];
 }
 
 interface TemplateOrigin {
@@ -150,41 +164,49 @@ export class Sandboxes {
     const replayed = first && this.registry.get(first.sandboxId);
     if (replayed !== undefined) return replayed;
 
+    const { engine, resources, runnerId } = this.#options;
+    const { servicesHaveEgress = false } = engine;
     const violations = validateSpec(spec);
     if (violations.length > 0) throw invalidArgument(violations);
-    const missing = unsupported(spec);
-    if (missing !== undefined) throw notImplemented(missing);
-    const ceiling = beyondCeiling(spec);
-    if (ceiling !== undefined) throw ceiling;
-    const { resources } = this.#options;
+    const refused =
+      refusalOfUnsupported(spec, engine) ??
+      refusalOfPlacement(spec, runnerId) ??
+      beyondCeiling(spec);
+    if (refused !== undefined) throw refused;
     resources.check(spec);
     const { id: freshId, sequence } = this.registry.next();
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
     this.#refuseServices(spec);
-    this.#refuse(planSandbox(freshId, spec));
-    const { engine } = this.#options;
+    this.#refuse(planSandbox(freshId, spec, [], servicesHaveEgress));
     const sides = sideContainers(spec);
     for (const each of sides) this.#refuse(planContainer(freshId, spec, each));
     if (sides.length > 0 && engine.startBeside === undefined) {
-      const message = `the engine "${engine.name}" cannot have several or init containers: use the engine "bubblewrap"`;
-      throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
+      const field = `sandbox.spec.${spec.initContainers.length > 0 ? "init_containers" : "containers"}`;
+      const message = `the engine "${engine.name}" cannot have several or init containers: use the engine "bubblewrap" (${field})`;
+      throw noSuitableRunner(message, [{ field, description: message }]);
     }
     const volumeFolders = resources.volumes.foldersOf(spec);
-    if (volumeFolders.size > 0 && engine.mountsVolumeFolders !== true)
-      throw notImplemented(`the engine "${engine.name}" cannot mount registered volumes`);
+    if (volumeFolders.size > 0 && engine.mountsVolumeFolders !== true) {
+      const message = `the engine "${engine.name}" cannot mount registered volumes (sandbox.spec.volumes)`;
+      throw notImplemented(message, [{ field: "sandbox.spec.volumes", description: message }]);
+    }
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
       archive: this.snapshots.lend(snapshotId),
     }));
     const resolved = resources.secrets.resolve(spec);
-    const fresh = { ...planSandbox(freshId, resolved, restores), volumeFolders };
-    const plan = this.#options.engine.reserve?.(fresh) ?? fresh;
+    const fresh = {
+      ...planSandbox(freshId, resolved, restores, servicesHaveEgress),
+      volumeFolders,
+    };
+    const plan = engine.reserve?.(fresh) ?? fresh;
     const { id } = plan;
     this.#notices.of(plan, spec);
     for (const each of sides) this.#notices.of(planContainer(id, spec, each), spec);
+    this.#notices.ofVolumes(spec);
     this.#notices.ofNetwork(spec);
     const startMain = this.#starterOfMain(primaryContainer(spec), plan);
     const group =
@@ -263,7 +285,7 @@ export class Sandboxes {
   /** For a client: a sandbox that is about to run, or to end, gets a moment to do so. */
   async look(sandboxId: string): Promise<SandboxRecord> {
     const record = this.get(sandboxId);
-    await record.arrived(LOOK_SECONDS);
+    await record.arrived(this.#options.engine.usualStartSeconds ?? LOOK_SECONDS);
     return record;
   }
 
@@ -320,15 +342,21 @@ export class Sandboxes {
     const take = async (sandbox: EngineSandbox | undefined): Promise<void> => {
       for (const snapshot of snapshots) await this.snapshots.take(snapshot, sandbox);
     };
-    record.terminate(graceSeconds, "it was deleted", wantsSnapshots ? take : undefined);
+    const reason =
+      graceSeconds > 0 ? `it was deleted, with ${graceSeconds} s of grace` : "it was deleted";
+    record.terminate(graceSeconds, reason, wantsSnapshots ? take : undefined);
     await record.ended(PROMPT_STOP_SECONDS);
     return { record, snapshotIds: snapshots.map(({ id }) => id) };
   }
 
-  /** Stops all active sandboxes of a scope, side by side. Returns ids that could not be stopped. */
+  /**
+   * Stops all active sandboxes of a scope, side by side. Answers before the caller's deadline, so
+   * that it learns which are still stopping then.
+   */
   async purge(
     request: PurgeSandboxesRequest,
-  ): Promise<{ readonly count: number; readonly failed: readonly string[] }> {
+    leftMilliseconds = Number.POSITIVE_INFINITY,
+  ): Promise<PurgeOutcome> {
     if (request.requestId !== "")
       throw notImplemented("request_id of a purge is reserved: leave it empty");
     if (request.purgeAll === request.tags.length > 0) {
@@ -336,11 +364,19 @@ export class Sandboxes {
       throw invalidArgument([{ field: request.purgeAll ? "tags" : "purge_all", description }]);
     }
     const matching = this.registry.active().filter((record) => hasAllTags(record, request.tags));
-    if (request.dryRun) return { count: matching.length, failed: [] };
+    if (request.dryRun) return { count: matching.length, failed: [], retryable: [] };
     for (const record of matching) record.terminate(0, "it was purged");
-    const ended = await Promise.all(matching.map((record) => record.ended(PURGE_SECONDS)));
-    const failed = matching.filter((_, index) => ended[index] !== true).map(({ id }) => id);
-    return { count: matching.length - failed.length, failed };
+    const seconds = Math.min(PURGE_SECONDS, (leftMilliseconds / 1000) * SHARE_OF_DEADLINE);
+    await Promise.all(matching.map((record) => record.ended(seconds)));
+    const stopping = matching.filter((record) => record.isActive);
+    // It has ended as FAILED, and another purge will not see it.
+    const notStopped = matching.filter((record) => record.couldNotBeStopped);
+    const failed = [...stopping, ...notStopped].map(({ id }) => id);
+    return {
+      count: matching.length - failed.length,
+      failed,
+      retryable: stopping.map(({ id }) => id),
+    };
   }
 
   /** Ends every sandbox and takes no new ones; waits at most so long. */
@@ -369,31 +405,36 @@ export class Sandboxes {
     if (services.length === 0 || this.publishesPorts) return;
     const message =
       `the engine "${engine.name}" cannot give a sandbox a network of its own with services. ` +
-      'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out.';
-    throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, message);
+      'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out (sandbox.spec.services).';
+    throw noSuitableRunner(message, [{ field: "sandbox.spec.services", description: message }]);
   }
 
   #refuse(plan: SandboxPlan): void {
     const { engine } = this.#options;
     if (plan.readOnlyRoot === true && engine.enforces?.includes("read_only_root") !== true) {
-      throw notImplemented(`the engine "${engine.name}" has no read-only root file systems`);
+      const field = "sandbox.spec.containers[0].security_context.read_only_root_filesystem";
+      const message = `the engine "${engine.name}" has no read-only root file systems (${field})`;
+      throw notImplemented(message, [{ field, description: message }]);
     }
     const refusal = this.#options.engine.refusal(plan);
     if (refusal === undefined) return;
-    if (refusal.kind === "not_implemented") throw notImplemented(refusal.message);
-    throw failure(Code.FailedPrecondition, ErrorReason.NO_SUITABLE_RUNNER, refusal.message);
+    const message = `${refusal.message} (${refusal.field})`;
+    const violations = [{ field: refusal.field, description: refusal.message }];
+    if (refusal.kind === "not_implemented") throw notImplemented(message, violations);
+    throw noSuitableRunner(message, violations);
   }
 
   #refuseBeyondCapacity(): void {
     if (this.#unavailable !== undefined) {
       throw failure(Code.Unavailable, ErrorReason.BACKEND_UNAVAILABLE, this.#unavailable);
     }
-    const { maxSandboxes } = this.#options;
-    if (maxSandboxes === undefined || this.registry.activeCount < maxSandboxes) return;
+    const maxSandboxes = this.#options.maxSandboxes();
+    const active = this.registry.activeCount;
+    if (maxSandboxes === undefined || active < maxSandboxes) return;
     throw failure(
       Code.ResourceExhausted,
       ErrorReason.RUNNER_CAPACITY_EXHAUSTED,
-      `${maxSandboxes} sandboxes are active already (starting and stopping ones count), the most that this local service allows`,
+      `${active} sandboxes are active already (starting and stopping ones count); this local service allows ${maxSandboxes}`,
       { retryAfterSeconds: CAPACITY_RETRY_SECONDS },
     );
   }

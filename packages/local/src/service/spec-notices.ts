@@ -1,4 +1,4 @@
-import { type Container, DEFAULT_IMAGE, type SandboxSpec } from "@tidybox/protocol";
+import { type Container, DEFAULT_IMAGE, type SandboxSpec, StorageMedium } from "@tidybox/protocol";
 import type { Engine, SandboxPlan } from "../engines/engine.ts";
 import type { NoticeListener } from "../notice.ts";
 
@@ -7,6 +7,12 @@ export interface SpecNoticesOptions {
   readonly mappedImages: ReadonlySet<string>;
   readonly onNotice: NoticeListener;
 }
+
+/** Far more than anybody reads; image names are a client's to choose. */
+const MAX_TOLD = 1000;
+
+/** Of an image's name. */
+const MAX_NAME_LENGTH = 200;
 
 /** What is accepted in a spec and not quite done, told once for each kind. */
 export class SpecNotices {
@@ -22,11 +28,12 @@ export class SpecNotices {
     const { engine, mappedImages, onNotice } = this.#options;
     const once = (key: string, tell: () => void): void => this.#once(key, tell);
     if (engine.name !== "docker" && image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
-      once(`image ${image}`, () =>
+      const name = image.slice(0, MAX_NAME_LENGTH);
+      once(`image ${name}`, () =>
         onNotice({
           code: "image_not_mapped",
           message:
-            `image ${JSON.stringify(image)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
+            `image ${JSON.stringify(name)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
             (engine.name === "bubblewrap"
               ? "(read-only). Map it with `images` to use an unpacked image."
               : "."),
@@ -49,10 +56,37 @@ export class SpecNotices {
     }
   }
 
+  /** The same of volumes. */
+  ofVolumes({ volumes }: SandboxSpec): void {
+    const sized = volumes.some(
+      ({ source }) =>
+        source.case === "scratch" &&
+        source.value.size !== "" &&
+        source.value.medium !== StorageMedium.MEMORY,
+    );
+    if (!sized) return;
+    this.#once("volume size", () =>
+      this.#options.onNotice({
+        code: "volume_size_not_enforced",
+        message:
+          "the size of scratch volumes on disk is accepted and not enforced on this machine; that of volumes in memory is.",
+      }),
+    );
+  }
+
   /** The same of services. */
   ofNetwork({ services, network }: SandboxSpec): void {
-    const { onNotice } = this.#options;
-    if (services.length > 0 && network?.denyEgress !== true) {
+    const { onNotice, engine } = this.#options;
+    if (network?.denyEgress === true) {
+      this.#once("names", () =>
+        onNotice({
+          code: "names_not_resolved",
+          message:
+            "a sandbox that is denied egress has no DNS on this machine; on the real service names are still resolved there.",
+        }),
+      );
+    }
+    if (services.length > 0 && engine.servicesHaveEgress !== true && network?.denyEgress !== true) {
       this.#once("services", () =>
         onNotice({
           code: "services_without_egress",
@@ -73,8 +107,9 @@ export class SpecNotices {
   }
 
   #once(key: string, tell: () => void): void {
-    if (!this.#told.has(key)) tell();
+    if (this.#told.has(key) || this.#told.size >= MAX_TOLD) return;
     this.#told.add(key);
+    tell();
   }
 }
 

@@ -1,9 +1,12 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ErrorReason, ExecStreamOutput_Stream, type ExecStreamResponse } from "@tidybox/protocol";
 import { markedProcesses } from "../engines/process/marked-processes.ts";
 import { Code } from "@connectrpc/connect";
+import { descendantsOf, procFile } from "../testing/process-tree.ts";
 import { Requests } from "../testing/requests.ts";
+import { sandboxProcesses } from "../testing/sandbox-processes.ts";
+import { testedEngines } from "../testing/tested-engines.ts";
 import {
   createRunning,
   eventually,
@@ -20,7 +23,7 @@ interface Screen {
   cancel(): void;
 }
 
-describe.each(["bubblewrap", "process"] as const)("a terminal with the engine %s", (engine) => {
+describe.each(testedEngines)("a terminal with the engine %s", (engine) => {
   let service: TestService;
   let sandboxId: string;
   beforeAll(async () => {
@@ -138,7 +141,7 @@ describe.each(["bubblewrap", "process"] as const)("a terminal with the engine %s
     const screen = await open(["/bin/sh", "-c", "echo begun; sleep 600"]);
     await screen.shows("begun");
     // A dash that is just becoming its last command loses signals.
-    await eventually(() => sleeping(service));
+    await eventually(() => sleeping(service, sandboxId));
     type(screen, "\u0003");
     expect((await screen.rest()).exitCode).toBe(130);
 
@@ -159,7 +162,7 @@ describe.each(["bubblewrap", "process"] as const)("a terminal with the engine %s
     expect(first).not.toContain("no job control");
     type(screen, "sleep 600\n");
     await screen.shows("sleep 600\r\n");
-    await eventually(() => sleeping(service));
+    await eventually(() => sleeping(service, sandboxId));
     type(screen, "\u001a");
     await screen.shows("Stopped");
     type(screen, "kill %1; wait; echo done $((40 + 2))\n");
@@ -224,11 +227,11 @@ describe.each(["bubblewrap", "process"] as const)("a terminal with the engine %s
 
   test("stops the program when nobody reads", async () => {
     const mark = `TERMINAL_SLOW_${engine}`;
-    const screen = await open(["/bin/sh", "-c", "yes 0123456789 | head -c 60000000; exit 6"], {
+    const screen = await open(["bash", "-c", "yes 0123456789 | head -c 20000000; exit 6"], {
       env: { [mark]: "1" },
     });
     await screen.shows("0123456789");
-    await eventually(() => standsStill(service));
+    await eventually(() => standsStill(service, sandboxId));
     expect(markedProcesses(`${mark}=1`)).not.toEqual([]);
     expect((await screen.rest()).exitCode).toBe(6);
   });
@@ -321,40 +324,22 @@ test("where the addon is missing, only terminals are refused, in words", async (
   }
 });
 
-function descendants(root: number): readonly { readonly pid: number; readonly command: string }[] {
-  const all = readdirSync("/proc").flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, "latin1");
-      const command = readFileSync(`/proc/${name}/cmdline`, "latin1").replaceAll("\0", " ");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      return [{ pid: Number(name), parent, command }];
-    } catch {
-      return [];
-    }
-  });
-  const found = new Set([root]);
-  for (let size = 0; size !== found.size;) {
-    size = found.size;
-    for (const each of all) if (found.has(each.parent)) found.add(each.pid);
-  }
-  return all.filter(({ pid }) => found.has(pid));
-}
-
 /** The processes that hold the terminals of a service. */
 function holders(service: TestService): readonly number[] {
-  return descendants(service.process.pid ?? 0)
-    .filter(({ command }) => command.includes("terminal-main"))
-    .map(({ pid }) => pid);
+  return descendantsOf(service.process.pid ?? 0).filter((pid) =>
+    procFile(pid, "cmdline").includes("terminal-main"),
+  );
 }
 
-function sleeping(service: TestService): boolean {
-  return descendants(service.process.pid ?? 0).some(({ command }) => command === "sleep 600 ");
+async function sleeping(service: TestService, sandboxId: string): Promise<boolean> {
+  const processes = await sandboxProcesses(service, sandboxId);
+  return processes.some(({ command }) => command === "sleep 600 ");
 }
 
 /** Whether `head` waits for its output to be taken, twice in a row at the same place. */
-async function standsStill(service: TestService): Promise<boolean> {
-  const head = descendants(service.process.pid ?? 0).find(({ command }) =>
-    command.startsWith("head -c 60000000"),
+async function standsStill(service: TestService, sandboxId: string): Promise<boolean> {
+  const head = (await sandboxProcesses(service, sandboxId)).find(({ command }) =>
+    command.startsWith("head -c 20000000"),
   );
   if (head === undefined) throw new Error("head is not running any more");
   const written = () => /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${head.pid}/io`, "utf8"))?.[1];

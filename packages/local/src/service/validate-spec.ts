@@ -2,22 +2,20 @@ import {
   type Container,
   MAX_ANNOTATIONS,
   MAX_LIFETIME_SECONDS,
-  MAX_MOUNT_PATH_LENGTH,
   MAX_RUNNER_IDS,
   MAX_RUNNER_IDS_BYTES,
   MAX_SECRETS,
   MAX_TAG_LENGTH,
-  RESERVED_MOUNT_PATHS,
   type SandboxSpec,
   SandboxMode,
-  StorageMedium,
+  SandboxModeSchema,
   TAG_PATTERN,
-  VOLUME_NAME_PATTERN,
 } from "@tidybox/protocol";
 import { resourceViolations } from "./containers/resources.ts";
-import type { Violation } from "./failures.ts";
+import type { Check, Violation } from "./failures.ts";
 import { validateNetwork } from "./network/validate-network.ts";
-import { parseQuantity } from "./quantity.ts";
+import { checkSecurity } from "./validate-security.ts";
+import { checkMounts, checkObjectStorage, checkVolumes } from "./validate-storage.ts";
 
 /** An environment variable's name on any system: C strings, and `=` ends a name. */
 const ENVIRONMENT_NAME = /^[^=\0]+$/;
@@ -31,6 +29,8 @@ export function validateSpec(spec: SandboxSpec): readonly Violation[] {
   checkContainers(spec, check);
   checkTags(spec.tags, check);
   checkVolumes(spec, check);
+  checkObjectStorage(spec.objectStorageAccess, check);
+  check(spec.mode in SandboxModeSchema.value, "mode", `is unknown: ${spec.mode}`);
   check(
     spec.maxLifetimeSeconds >= 0 && spec.maxLifetimeSeconds <= MAX_LIFETIME_SECONDS,
     "max_lifetime_seconds",
@@ -46,8 +46,6 @@ export function validateSpec(spec: SandboxSpec): readonly Violation[] {
   validateNetwork(spec, check);
   return found;
 }
-
-type Check = (valid: boolean, field: string, description: string) => void;
 
 function checkContainers(spec: SandboxSpec, check: Check): void {
   const names = [...spec.containers, ...spec.initContainers].map(({ name }) => name);
@@ -119,6 +117,7 @@ function checkContainer(container: Container, spec: SandboxSpec, check: Check): 
   );
   for (const { field, description } of resourceViolations(container))
     check(false, field, description);
+  checkSecurity(container, check);
   checkFiles(container, check);
   checkMounts(container, spec, check);
 }
@@ -143,53 +142,6 @@ function checkFiles(container: Container, check: Check): void {
   }
 }
 
-function checkMounts(container: Container, spec: SandboxSpec, check: Check): void {
-  const paths = new Set<string>();
-  for (const [index, mount] of container.volumeMounts.entries()) {
-    const field = `volume_mounts[${index}]`;
-    const { mountPath: path } = mount;
-    check(
-      spec.volumes.some(({ name }) => name === mount.volume),
-      `${field}.volume`,
-      `names no volume: ${mount.volume}`,
-    );
-    check(
-      isNormalized(path) && path !== "/",
-      `${field}.mount_path`,
-      "must be absolute and normalized, and not /",
-    );
-    check(
-      path.length <= MAX_MOUNT_PATH_LENGTH,
-      `${field}.mount_path`,
-      `must have at most ${MAX_MOUNT_PATH_LENGTH} characters`,
-    );
-    const reserved = RESERVED_MOUNT_PATHS.find(
-      (place) => path === place || path.startsWith(`${place}/`),
-    );
-    check(reserved === undefined, `${field}.mount_path`, `must not be at or below ${reserved}`);
-    check(!paths.has(path), `${field}.mount_path`, `must be unique: ${path}`);
-    const file = container.files.find(
-      (each) => each.path === path || path.startsWith(`${each.path}/`),
-    );
-    check(file === undefined, `${field}.mount_path`, `overlaps the file ${file?.path}`);
-    check(
-      mount.subPath === "" || isNormalized(`/${mount.subPath}`),
-      `${field}.sub_path`,
-      'must be relative, without "." or ".."',
-    );
-    paths.add(path);
-  }
-}
-
-function isNormalized(path: string): boolean {
-  const parts = path.split("/");
-  return (
-    path.startsWith("/") &&
-    parts.slice(1).every((part) => !["", ".", ".."].includes(part)) &&
-    !path.includes("\0")
-  );
-}
-
 function checkTags(tags: readonly string[], check: Check): void {
   check(new Set(tags).size === tags.length, "tags", "must be unique");
   for (const [index, tag] of tags.entries()) {
@@ -197,32 +149,6 @@ function checkTags(tags: readonly string[], check: Check): void {
       tag.length <= MAX_TAG_LENGTH && TAG_PATTERN.test(tag),
       `tags[${index}]`,
       `must be 1 to ${MAX_TAG_LENGTH} characters of A-Z a-z 0-9 . _ - ending in a letter or digit: ${JSON.stringify(tag)}`,
-    );
-  }
-}
-
-function checkVolumes(spec: SandboxSpec, check: Check): void {
-  const names = spec.volumes.map(({ name }) => name);
-  check(new Set(names).size === names.length, "volumes", "must have unique names");
-  for (const [index, volume] of spec.volumes.entries()) {
-    check(
-      VOLUME_NAME_PATTERN.test(volume.name),
-      `volumes[${index}].name`,
-      "must be 1 to 63 characters of A-Z a-z 0-9 _ -",
-    );
-    if (volume.source.case !== "scratch") continue;
-    const { size, medium } = volume.source.value;
-    const field = `volumes[${index}].scratch.size`;
-    check(
-      medium !== StorageMedium.MEMORY || size !== "",
-      field,
-      "must be set for a volume in memory",
-    );
-    const share = medium === StorageMedium.MEMORY && /^([1-9]\d?|100)%$/.test(size);
-    check(
-      size === "" || share || (parseQuantity(size) ?? 0) > 0,
-      field,
-      `is no size such as 10Gi: ${JSON.stringify(size)}`,
     );
   }
 }

@@ -40,7 +40,7 @@ export function startedServices() {
 }
 
 /** For clients of other services than SandboxService. */
-export function transportOf({ baseUrl, token }: TestService) {
+export function transportOf({ baseUrl, token }: Pick<TestService, "baseUrl" | "token">) {
   return createGrpcTransport({
     baseUrl,
     interceptors: [

@@ -15,6 +15,12 @@ interface DoctorOptions {
   readonly json?: boolean;
 }
 
+const HELP_AFTER = `
+Says what the local engines need and how to get it; which limits (memory, cpu, processes, disk) hold
+here, tried where they can be; whether sandboxes can have ports and no egress; and which programs a
+sandbox finds, for the default image and each one of local.images in the configuration.
+`;
+
 export function doctorCommand(): Command {
   return new Command("doctor")
     .description(
@@ -22,6 +28,7 @@ export function doctorCommand(): Command {
     )
     .option("--run", "with the remote service too: runs one sandbox there, which costs money")
     .option("--json", "one JSON document on stdout")
+    .addHelpText("after", HELP_AFTER)
     .action(doctor);
 }
 

@@ -1,4 +1,5 @@
 import { Sandbox, UnavailableError } from "@tidybox/client";
+import { isLocalRunner } from "@tidybox/client/internal";
 import { runTag } from "@tidybox/fixtures";
 import { Command } from "commander";
 import { type ReachableBackend, reachableBackends, wantedTags } from "../backends.ts";
@@ -49,7 +50,11 @@ async function rowsOf(backend: ReachableBackend, tags: readonly string[], showTe
   const { name, connection, local } = backend;
   try {
     const all = await Sandbox.list({ tags, showTerminated, connection }).toArray();
-    return all.map((sandbox) => row(sandbox, name));
+    return all.map((sandbox) => {
+      // By its runner: `tidybox serve` may stand in the platform's place.
+      const isLocal = isLocalRunner(sandbox.record?.status?.runnerId ?? "");
+      return row(sandbox, isLocal && !local ? "local" : name);
+    });
   } catch (error) {
     // A run that has just ended took its service along: there is nothing to show of it.
     if (local && error instanceof UnavailableError) return [];

@@ -2,43 +2,25 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { LocalServiceOptions } from "@tidybox/local";
 import type { Command } from "commander";
-
-export interface FaultFlags {
-  readonly latency?: string;
-  readonly fail?: string;
-  readonly lose?: string;
-  readonly createRate?: string;
-  readonly seed?: string;
-}
+import { splitPair } from "./pairs.ts";
 
 export interface ResourceFlags {
+  readonly engine: NonNullable<LocalServiceOptions["engine"]>;
+  readonly image?: readonly string[];
   readonly data?: string;
   readonly template?: readonly string[];
   readonly volume?: readonly string[];
   readonly secrets?: string;
 }
 
-/** What the service itself says of a wrong value names its option, which is called like the flag. */
-export function faultOptions(
-  flags: FaultFlags,
-  command: Command,
-): Pick<LocalServiceOptions, "faults"> {
-  const { latency, fail, lose, createRate, seed } = flags;
-  const faults = {
-    ...(latency !== undefined && { latency: pairs("--latency", latency, command) }),
-    ...(fail !== undefined && { fail: pairs("--fail", fail, command) }),
-    ...(lose !== undefined && { lose: pairs("--lose", lose, command) }),
-    ...(createRate !== undefined && { createRate }),
-    ...(seed !== undefined && { seed: seedOf(seed, command) }),
-  };
-  return Object.keys(faults).length === 0 ? {} : { faults };
-}
-
 export function resourceOptions(
-  { data, template = [], volume = [], secrets }: ResourceFlags,
+  { engine, image = [], data, template = [], volume = [], secrets }: ResourceFlags,
   command: Command,
-): Pick<LocalServiceOptions, "dataFolder" | "templates" | "volumes" | "secretsFile"> {
+): Pick<LocalServiceOptions, "images" | "dataFolder" | "templates" | "volumes" | "secretsFile"> {
   return {
+    ...(image.length > 0 && {
+      images: Object.fromEntries(image.map((text) => imageOf(text, engine, command))),
+    }),
     ...(data !== undefined && { dataFolder: resolve(data) }),
     ...(secrets !== undefined && { secretsFile: resolve(secrets) }),
     ...(template.length > 0 && {
@@ -48,26 +30,20 @@ export function resourceOptions(
   };
 }
 
-/** `a=1,b=2` */
-function pairs(flag: string, text: string, command: Command): Record<string, string> {
-  return Object.fromEntries(
-    text.split(",").map((pair) => {
-      const [key = "", value = ""] = split(pair.trim());
-      if (key !== "" && value !== "") return [key, value];
-      return command.error(
-        `error: ${flag} must be such as create=…,exec=…, not ${JSON.stringify(text)}`,
-      );
-    }),
-  );
-}
-
-function seedOf(text: string, command: Command): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  return command.error(`error: --seed must be a whole number, not ${JSON.stringify(text)}`);
+/** `name=root`: a directory, or with Docker another image's name. */
+function imageOf(
+  text: string,
+  engine: ResourceFlags["engine"],
+  command: Command,
+): readonly [string, string] {
+  const [name = "", root = ""] = splitPair(text);
+  if (name === "" || root === "")
+    return command.error(`error: --image must be name=root, not ${JSON.stringify(text)}`);
+  return [name, engine === "docker" ? root : resolve(root)];
 }
 
 function templateOf(text: string, command: Command): readonly [string, unknown] {
-  const [id = "", file = ""] = split(text);
+  const [id = "", file = ""] = splitPair(text);
   if (id === "" || file === "")
     return command.error(`error: --template must be id=file, not ${JSON.stringify(text)}`);
   try {
@@ -82,13 +58,8 @@ function templateOf(text: string, command: Command): readonly [string, unknown] 
 function volumeOf(
   text: string,
 ): readonly [string, { readonly folder?: string; readonly readOnly?: boolean }] {
-  const [id = "", target] = split(text);
+  const [id = "", target] = splitPair(text);
   if (target === undefined) return [id, {}];
   const readOnly = target.endsWith(":ro");
   return [id, { folder: resolve(readOnly ? target.slice(0, -3) : target), readOnly }];
-}
-
-function split(text: string): readonly [string] | readonly [string, string] {
-  const at = text.indexOf("=");
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }

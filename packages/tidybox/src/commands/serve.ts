@@ -1,23 +1,27 @@
 import { startLocalService } from "@tidybox/local";
 import { Command, Option } from "commander";
-import {
-  faultOptions,
-  type FaultFlags,
-  resourceOptions,
-  type ResourceFlags,
-} from "./serve-options.ts";
+import { addFaultFlags, FAULT_KEYS_HELP, type FaultFlags, faultOptions } from "./fault-flags.ts";
+import { resourceOptions, type ResourceFlags } from "./serve-options.ts";
 import { note, printLine } from "../output.ts";
 
 interface ServeOptions extends FaultFlags, ResourceFlags {
   readonly host: string;
   readonly port: string;
-  readonly engine: "auto" | "bubblewrap" | "process" | "docker";
   readonly token?: string;
   readonly maxSandboxes?: string;
 }
 
+const HELP_AFTER = `${FAULT_KEYS_HELP}
+
+Examples:
+  umask 077; tidybox serve > .env &      for dotenv, or a shell: set -a; . ./.env
+  tidybox serve --image node:22=/srv/images/node22 --volume cache --data ~/.tidybox
+  tidybox serve --latency create=2s,start=1s --quota 3 --create-rate 5/s
+  tidybox serve --fail delete=0.1 --drop-answer create=0.1 --seed 42
+`;
+
 export function serveCommand(): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("the local sandbox service on its own, for any client of coreweave.sandbox.v1")
     .option("--host <address>", "a loopback address", "127.0.0.1")
     .option("--port <number>", "0: any that is free", "0")
@@ -30,7 +34,11 @@ export function serveCommand(): Command {
       "--token <token>",
       "what clients must send; better in TIDYBOX_SERVE_TOKEN, as argv can be seen by all (default: a random one)",
     )
-    .option("--max-sandboxes <number>", "the quota: most sandboxes active at once")
+    .option("--max-sandboxes <number>", "most sandboxes active at once (default: no limit)")
+    .option(
+      "--image <name=root...>",
+      "an image: the directory it was unpacked to; with the engine docker, the name of an image there",
+    )
     .option("--data <folder>", "a private folder for what outlives the service: templates, volumes")
     .option("--template <id=file...>", "a template: a JSON file with a sandbox spec")
     .option(
@@ -38,15 +46,8 @@ export function serveCommand(): Command {
       "a registered volume: id=folder of this machine (id=folder:ro read-only), or id alone for one of the service's own",
     )
     .option("--secrets <file>", 'a private JSON file: {"store": {"secret": "value"}}')
-    .option(
-      "--latency <list>",
-      "such as create=2s,exec=50ms,get=10ms-200ms; start and stop are the sandbox's own",
-    )
-    .option("--fail <list>", "such as delete=0.1,create=3x:resource_exhausted,get=internal")
-    .option("--lose <list>", "the work is done and the connection cut, such as create=0.2")
-    .option("--create-rate <rate>", "most creates, such as 5/s; more are refused for the moment")
-    .option("--seed <number>", "repeats what --fail, --lose and --latency have drawn")
-    .action(serve);
+    .optionsGroup("What goes wrong on purpose (tidybox rehearse changes it while this runs):");
+  return addFaultFlags(command).addHelpText("after", HELP_AFTER).action(serve);
 }
 
 async function serve(options: ServeOptions, command: Command): Promise<void> {
@@ -61,7 +62,7 @@ async function serve(options: ServeOptions, command: Command): Promise<void> {
       ? {}
       : { maxSandboxes: wholeNumber(options.maxSandboxes, "--max-sandboxes", 1, command) }),
     ...resourceOptions(options, command),
-    ...faultOptions(options, command),
+    faults: faultOptions(options, command),
     onNotice: ({ message }) => note(`tidybox: ${message}`),
   });
   const ended = endAsked();

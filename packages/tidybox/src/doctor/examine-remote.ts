@@ -17,11 +17,12 @@ export async function examineRemote(
     const listed = await list(connection);
     if (listed.state === "missing" || !run) {
       const findings = listed.state === "missing" ? [listed] : [listed, offer(image)];
-      return { ...report, usable: listed.state !== "missing", findings, inside: undefined };
+      return { ...report, usable: listed.state !== "missing", findings, images: [] };
     }
     const trial = await trySandbox(connection, options, image);
+    const images = trial.inside === undefined ? [] : [trial.inside];
     const usable = trial.findings.every(({ state }) => state !== "missing");
-    return { ...report, usable, findings: [listed, ...trial.findings], inside: trial.inside };
+    return { ...report, usable, findings: [listed, ...trial.findings], images };
   } finally {
     connection.close();
   }

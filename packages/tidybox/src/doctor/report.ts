@@ -19,8 +19,18 @@ export interface DoctorReport {
   /** Undefined with the remote service, and where none works. */
   readonly engine: string | undefined;
   readonly findings: readonly Finding[];
-  /** What a sandbox of this image finds; undefined where none was made. */
-  readonly inside: { readonly image: string; readonly tools: readonly FoundTool[] } | undefined;
+  /** By image: the default one, and each that is configured. Empty where no sandbox was made. */
+  readonly images: readonly InsideImage[];
+}
+
+/** What a sandbox of an image finds. */
+export interface InsideImage {
+  readonly image: string;
+  /** What it runs on, where that is known; undefined with the remote service. */
+  readonly root?: string;
+  readonly tools: readonly FoundTool[];
+  /** How to get what is not there. */
+  readonly remedy?: string;
 }
 
 const MARKS: Readonly<Record<FindingState, string>> = { ok: "ok", weaker: "!", missing: "x" };
@@ -30,7 +40,7 @@ const VERSION_LENGTH = 60;
 
 /** For a person. */
 export function reportLines(report: DoctorReport): readonly string[] {
-  const { usable, backend, backendReason, engine, findings, inside } = report;
+  const { usable, backend, backendReason, engine, findings, images } = report;
   const lines = [`backend  ${backend} (${backendReason})`];
   if (engine !== undefined) lines.push(`engine   ${engine}`);
   lines.push("");
@@ -39,13 +49,20 @@ export function reportLines(report: DoctorReport): readonly string[] {
     lines.push(`${MARKS[state].padEnd(3)} ${name.padEnd(width)}  ${detail}`);
     if (remedy !== undefined) lines.push(`    ${" ".repeat(width)}  -> ${remedy}`);
   }
-  if (inside !== undefined) {
-    lines.push("", `A sandbox of ${inside.image} finds:`);
-    for (const { name, path, version } of inside.tools)
-      lines.push(
-        `    ${name.padEnd(8)} ${path === undefined ? "not there" : [version.slice(0, VERSION_LENGTH), `(${path})`].join(" ").trim()}`,
-      );
-  }
+  for (const inside of images) lines.push("", ...insideLines(inside));
   lines.push("", usable ? "Usable." : "Not usable.");
   return lines;
+}
+
+function insideLines({ image, root, tools, remedy }: InsideImage): readonly string[] {
+  const on = root === undefined ? "" : ` (${root})`;
+  const missing = tools.some(({ path }) => path === undefined);
+  return [
+    `A sandbox of ${image}${on} finds:`,
+    ...tools.map(({ name, path, version }) => {
+      const found = [version.slice(0, VERSION_LENGTH), `(${path})`].join(" ").trim();
+      return `    ${name.padEnd(8)} ${path === undefined ? "not there" : found}`;
+    }),
+    ...(missing && remedy !== undefined ? [`    -> ${remedy}`] : []),
+  ];
 }

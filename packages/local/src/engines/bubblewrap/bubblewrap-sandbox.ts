@@ -24,6 +24,7 @@ import { SandboxFiles } from "./sandbox-files.ts";
 import type { SandboxVolumes } from "./sandbox-volumes.ts";
 import { WAIT_SCRIPT } from "./shell-script.ts";
 import { type BecomingCommand, WaitingShell, type WaitingShells } from "./waiting-shell.ts";
+import { workingDirectoryMoved } from "./working-directory.ts";
 
 const STOP_SECONDS = 10;
 const LEAVE_SECONDS = 1;
@@ -78,7 +79,7 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#watchMemory();
     const { shells } = options;
     this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
-    this.#shell?.prepare();
+    this.#prepareShell();
     this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
       this.exec(command),
     );
@@ -88,6 +89,12 @@ export class BubblewrapSandbox implements EngineSandbox {
   adopt(plan: SandboxPlan): void {
     this.#plan = plan;
     this.#watchMemory();
+    this.#prepareShell();
+  }
+
+  /** Not in a burst of creates: it would take the machine from those that wait to start. */
+  #prepareShell(): void {
+    if (!this.#options.activity.isCrowded) this.#shell?.prepare();
   }
 
   get doom(): Doom | undefined {
@@ -120,7 +127,9 @@ export class BubblewrapSandbox implements EngineSandbox {
   async exec(command: ExecCommand): Promise<EngineProcess> {
     const environment = environmentOf(this.#plan, this.#options.root, command.environment);
     const { argv, wantsInput } = command;
-    const became = await this.#shell?.become({ argv, environment, wantsInput });
+    // Then the shell that waits is in the old one.
+    const moved = workingDirectoryMoved(this.#options.held.innerPid, this.#plan.workingDirectory);
+    const became = moved ? undefined : await this.#shell?.become({ argv, environment, wantsInput });
     const spawned = became ?? (await this.#enter({ argv, environment, wantsInput }));
     void this.#options.activity.during(spawned.exited);
     const leader = became === undefined ? "setpriv" : "shell";
@@ -166,12 +175,12 @@ export class BubblewrapSandbox implements EngineSandbox {
     return terminal;
   }
 
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    return this.#files.read(this.#absolute(path), maxSizeBytes);
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#files.read(this.#absolute(path), maxSizeBytes, signal);
   }
 
-  writeFile(path: string, content: Uint8Array): Promise<void> {
-    return this.#files.write(this.#absolute(path), content);
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return this.#files.write(this.#absolute(path), content, signal);
   }
 
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {

@@ -1,6 +1,7 @@
 import type { SandboxPlan } from "../engine.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { limitedProcesses } from "./process-limit.ts";
+import { workingDirectoryMoved } from "./working-directory.ts";
 
 /**
  * Variables that the loader and the C library of nsenter and setpriv would obey on their way in,
@@ -47,6 +48,9 @@ export function entryOf(
       ...["--preserve-credentials", "-t", String(innerPid), "-U", "-m", "-u", "-i"],
       ...(plan.denyEgress ? ["-n"] : []),
       ...["-p", "-C", "-w", "--"],
+      ...(workingDirectoryMoved(innerPid, plan.workingDirectory)
+        ? [...root.hostProgram("env"), "-C", plan.workingDirectory]
+        : []),
       ...limitedProcesses(root),
       // nsenter alone has every capability of the sandbox's user namespace: it could remount a
       // read-only bind and write to the host's files.

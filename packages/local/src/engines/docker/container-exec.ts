@@ -23,6 +23,14 @@ export interface ExecOptions {
   readonly tty: boolean;
 }
 
+/** Hears of what concerns the whole container. */
+export interface ExecWatcher {
+  /** A command cannot be ended in any other way. */
+  giveUp(reason: string): void;
+  /** A command was killed, and not by us; its end is told afterwards. Never rejects. */
+  killed(): Promise<void>;
+}
+
 /** A command in a container, as Docker knows it. */
 export class ContainerExec {
   readonly socket: Socket;
@@ -30,8 +38,7 @@ export class ContainerExec {
   readonly #container: Container;
   readonly #exec: Exec;
   readonly #mark: ExecMark;
-  /** Called when a command cannot be ended in any other way. */
-  readonly #giveUp: (reason: string) => void;
+  readonly #watcher: ExecWatcher;
   #ended = false;
   #killing: Promise<void> | undefined;
 
@@ -41,14 +48,14 @@ export class ContainerExec {
     exec: Exec,
     socket: Socket,
     mark: ExecMark,
-    giveUp: (reason: string) => void,
+    watcher: ExecWatcher,
   ) {
     this.#docker = docker;
     this.#container = container;
     this.#exec = exec;
     this.socket = socket;
     this.#mark = mark;
-    this.#giveUp = giveUp;
+    this.#watcher = watcher;
     // Its end is all that is of interest: Docker tells then how the command ended.
     socket.on("error", () => {});
   }
@@ -58,7 +65,7 @@ export class ContainerExec {
     container: Container,
     { argv, environment, wantsInput, tty }: ExecOptions,
     mark: ExecMark,
-    giveUp: (reason: string) => void,
+    watcher: ExecWatcher,
   ): Promise<ContainerExec> {
     const exec = await docker.call("prepare a command", (options) =>
       container.exec({
@@ -69,12 +76,13 @@ export class ContainerExec {
         AttachStdout: true,
         AttachStderr: true,
         Tty: tty,
+        ...(tty && { DetachKeys: detachKeys(mark.token) }),
       }),
     );
     const socket = await docker.call("start a command", (options) =>
       exec.start({ ...options, hijack: true, stdin: true, Tty: tty }),
     );
-    return new ContainerExec(docker, container, exec, socket as unknown as Socket, mark, giveUp);
+    return new ContainerExec(docker, container, exec, socket as unknown as Socket, mark, watcher);
   }
 
   /** Once its output has ended: waits for its own end. Never rejects. */
@@ -87,6 +95,8 @@ export class ContainerExec {
           (options) => this.#exec.inspect(options),
         );
         if (!running && code !== null) {
+          if (code === KILLED_EXIT_CODE && this.#killing === undefined)
+            await this.#watcher.killed();
           this.#ended = true;
           return { exitCode: code, lost: false };
         }
@@ -148,7 +158,7 @@ export class ContainerExec {
       );
     }
     if (this.#ended) return;
-    this.#giveUp(`a command could not be ended in any other way (${String(failure)})`);
+    this.#watcher.giveUp(`a command could not be ended in any other way (${String(failure)})`);
   }
 
   #markSeen() {
@@ -168,4 +178,12 @@ export class ContainerExec {
       answer.resume();
     });
   }
+}
+
+/**
+ * Docker ends an attachment when certain keys are typed, and there must be some. Its own, Ctrl+P
+ * Ctrl+Q, may be meant for the program; these nobody can know. The first one waits for the next key.
+ */
+function detachKeys(token: string): string {
+  return ["ctrl-^", ...token].join(",");
 }

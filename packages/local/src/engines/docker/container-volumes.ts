@@ -8,6 +8,7 @@ import { collectOutput } from "../collect-output.ts";
 import type { ArchiveTarget, EngineProcess, EngineSandbox, SandboxPlan } from "../engine.ts";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
 import type { DockerConnection } from "./docker-connection.ts";
+import { HELD_VOLUME, type VolumeHolders } from "./volume-holder.ts";
 
 const RESTORE_SECONDS = 300;
 
@@ -45,17 +46,21 @@ export function mountsOf({ id, mounts }: SandboxPlan): MountSettings[] {
 export async function restoreDiskVolumes(
   docker: DockerConnection,
   container: Container,
+  holders: VolumeHolders,
   plan: SandboxPlan,
 ): Promise<void> {
   for (const { volume, archive } of plan.restores) {
-    const mount = plan.mounts.find((each) => each.volume === volume);
-    if (mount === undefined || mount.memorySizeBytes !== undefined) continue;
-    await docker.call(
-      `restore the volume ${volume}`,
-      (options) =>
-        container.putArchive(createReadStream(archive), { ...options, path: mount.path }),
-      RESTORE_SECONDS,
-    );
+    const mounts = plan.mounts.filter((each) => each.volume === volume);
+    if (mounts.some(({ memorySizeBytes }) => memorySizeBytes !== undefined)) continue;
+    const unpack = (into: Container, path: string): Promise<unknown> =>
+      docker.call(
+        `restore the volume ${volume}`,
+        (options) => into.putArchive(createReadStream(archive), { ...options, path }),
+        RESTORE_SECONDS,
+      );
+    const writable = mounts.find(({ readOnly }) => !readOnly);
+    if (writable !== undefined) await unpack(container, writable.path);
+    else await holders.use(volumeName(plan.id, volume), (holder) => unpack(holder, HELD_VOLUME));
   }
 }
 
@@ -93,19 +98,22 @@ export async function restoreMemoryVolumes(
 export async function archiveContainerVolume(
   docker: DockerConnection,
   container: Container,
+  holders: VolumeHolders,
   sandbox: Pick<EngineSandbox, "exec">,
   plan: SandboxPlan,
   volume: string,
   target: ArchiveTarget,
 ): Promise<void> {
   const mount = plan.mounts.find((each) => each.volume === volume);
-  if (mount === undefined)
-    throw new VolumeArchiveError("failed", `the volume ${volume} is not mounted`);
-  const inMemory = mount.memorySizeBytes !== undefined;
   try {
-    const outcome = inMemory
-      ? await archiveByTar(sandbox, mount.path, target)
-      : await archiveByDocker(docker, container, mount.path, target);
+    const outcome = await (mount === undefined
+      ? // Only other containers of the sandbox mount it.
+        holders.use(volumeName(plan.id, volume), (holder) =>
+          archiveByDocker(docker, holder, HELD_VOLUME, target),
+        )
+      : mount.memorySizeBytes === undefined
+        ? archiveByDocker(docker, container, mount.path, target)
+        : archiveByTar(sandbox, mount.path, target));
     const file = await open(target.file, "r");
     try {
       await checkArchive(file, outcome.code, outcome.said);

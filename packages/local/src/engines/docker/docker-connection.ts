@@ -31,6 +31,11 @@ export class DockerConnection {
   /** Groups that the service must keep to reach the socket once it has given root up. */
   readonly groups: readonly number[];
 
+  /** Whether ports on the daemon's loopback are on this machine's: only a socket can be taken for that. */
+  get isLocal(): boolean {
+    return socketPath() !== undefined;
+  }
+
   private constructor(api: Docker, groups: readonly number[]) {
     this.api = api;
     this.groups = groups;
@@ -81,7 +86,7 @@ export class DockerConnection {
   }
 
   /** Throws LocalServiceError when nobody answers who could run Linux containers. */
-  async check(): Promise<{ readonly cpus: number }> {
+  async check(): Promise<{ readonly cpus: number; readonly hasBridge: boolean }> {
     let system: { readonly OSType?: string; readonly NCPU?: number };
     try {
       system = await this.call(
@@ -95,8 +100,30 @@ export class DockerConnection {
     }
     if (system.OSType !== undefined && system.OSType !== "linux")
       throw unavailable(`it runs ${system.OSType} containers`, "Switch it to Linux containers.");
-    return { cpus: system.NCPU ?? Infinity };
+    return { cpus: system.NCPU ?? Infinity, hasBridge: await this.#hasBridge() };
   }
+
+  /** Without it Docker gives containers no network, and says nothing. */
+  async #hasBridge(): Promise<boolean> {
+    try {
+      const bridge = this.api.getNetwork("bridge");
+      // Its types do not know what options it takes.
+      await this.call(
+        "say which networks it has",
+        (options) => Reflect.apply(bridge.inspect, bridge, [options]) as Promise<unknown>,
+        CHECK_SECONDS,
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof DockerCallError && error.status === 404) return false;
+      throw unavailable(error instanceof Error ? error.message : String(error), REMEDY, error);
+    }
+  }
+}
+
+/** dockerode alone repeats the body in the address, which has room for little and is no place for secrets. */
+export function inBody(body: object, query: Readonly<Record<string, string>> = {}) {
+  return { _body: body, _query: query };
 }
 
 const REMEDY =

@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
-import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
-import { SnapshotState, State, StorageMedium } from "@tidybox/protocol";
+import { State } from "@tidybox/protocol";
 import { Requests } from "../../testing/requests.ts";
 import { NO_DOCKER, testDockerHost } from "../../testing/tested-engines.ts";
 import {
@@ -19,7 +18,6 @@ import {
   type TestService,
   untilEnded,
 } from "../../testing/test-service.ts";
-import { OWNER_LABEL, SERVICE_LABEL } from "./owner-label.ts";
 
 const here = testDockerHost !== undefined;
 
@@ -107,84 +105,27 @@ describe.runIf(here)("the engine docker", () => {
     });
   });
 
-  test("has no network but its own when egress is denied", async () => {
-    const spec = specOf({}, { network: { denyEgress: true } });
-    const sandboxId = await createRunning(service.client, spec);
-    const { stdout } = await sh(service.client, sandboxId, "ls /sys/class/net");
-    expect(stdout.trim()).toBe("lo");
-    // The tests' own daemon has no other network to give.
-    const { HostConfig: config } = await new Docker()
-      .getContainer(`tidybox-${sandboxId}`)
-      .inspect();
-    expect(config.NetworkMode).toBe("none");
-  });
-
   test("holds a sandbox to its memory and its cpu", async () => {
     const spec = specOf({ resourceRequirements: { limits: { memory: "64Mi", cpu: "500m" } } });
     const sandboxId = await createRunning(service.client, spec);
+    const quota =
+      "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/cpu.max";
+    expect((await sh(service.client, sandboxId, quota)).stdout).toMatch(/^50000\b/);
     const greedy = await sh(
       service.client,
       sandboxId,
       "dd if=/dev/zero of=/dev/null bs=256M count=1",
     );
     expect(greedy.exitCode).toBe(137);
-    const quota =
-      "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/cpu.max";
-    expect((await sh(service.client, sandboxId, quota)).stdout).toMatch(/^50000\b/);
+    expect((await untilEnded(service.client, sandboxId)).status).toMatchObject({
+      state: State.FAILED,
+      exitCode: 137,
+      stateReason: expect.stringContaining("its memory limit is 67108864"),
+      effectiveResourceRequirements: { limits: { memory: "64Mi", cpu: "500m" } },
+    });
     expect((await service.notices()).map(({ code }) => code)).not.toContain(
       "resources_not_enforced",
     );
-  });
-
-  test.each([
-    ["on disk", StorageMedium.DISK],
-    ["in memory", StorageMedium.MEMORY],
-  ])("takes and restores snapshots of volumes %s", async (_, medium) => {
-    const size = "16Mi";
-    const mount = { volumeMounts: [{ volume: "data", mountPath: "/data" }] };
-    const volumes = (snapshotId: string): SpecInit => ({
-      volumes: [
-        {
-          name: "data",
-          source: {
-            case: "scratch",
-            value: {
-              medium,
-              size,
-              restoreFromSnapshotId: snapshotId,
-            },
-          },
-        },
-      ],
-    });
-    const first = await createRunning(service.client, specOf(mount, volumes("")));
-    await sh(service.client, first, "mkdir /data/a; echo kept >/data/a/b; chmod 751 /data/a");
-    const begun = await service.client.createFileSystemSnapshot({ sandboxId: first });
-    const { fileSystemSnapshotId } = begun;
-    await eventually(async () => {
-      const { state } = await service.client.getFileSystemSnapshot({ fileSystemSnapshotId });
-      return state === SnapshotState.READY;
-    });
-    const second = await createRunning(
-      service.client,
-      specOf(mount, volumes(fileSystemSnapshotId)),
-    );
-    expect((await sh(service.client, second, "cat /data/a/b; stat -c %a /data/a")).stdout).toBe(
-      "kept\n751\n",
-    );
-  });
-
-  test("refuses to mount a part of a volume", async () => {
-    const spec = specOf(
-      { volumeMounts: [{ volume: "data", mountPath: "/data", subPath: "part" }] },
-      { volumes: [{ name: "data", source: { case: "scratch", value: {} } }] },
-    );
-    expect(
-      await refusalOf(service.client.createSandbox({ sandbox: { spec: spec as object } })),
-    ).toMatchObject({
-      code: Code.FailedPrecondition,
-      message: expect.stringContaining("sub_path"),
-    });
   });
 
   test("gives a terminal its size before the command asks, and Ctrl+C to it", async () => {
@@ -234,6 +175,37 @@ describe.runIf(here)("the engine docker", () => {
     });
   });
 
+  test("ends what a cancelled command has put into sessions of its own, and nothing of others", async () => {
+    const sandboxId = await createRunning(service.client);
+    await sh(service.client, sandboxId, "setsid sleep 620 >/dev/null 2>&1 &");
+    const script = `setsid sh -c 'setsid sh -c "sleep 621; :" & sleep 622; :' & sleep 623`;
+    const running = service.client.exec(
+      { sandboxId, command: ["/bin/sh", "-c", script] },
+      { timeoutMs: 1500 },
+    );
+    expect(await refusalOf(running)).toMatchObject({ code: Code.DeadlineExceeded });
+    await eventually(
+      async () => !/sleep 62[123]/.test((await sh(service.client, sandboxId, "ps")).stdout),
+    );
+    expect((await sh(service.client, sandboxId, "ps")).stdout).toContain("sleep 620");
+  });
+
+  test("holds a sandbox to a number of processes", async () => {
+    const sandboxId = await createRunning(service.client);
+    const script = "cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max";
+    expect((await sh(service.client, sandboxId, script)).stdout).toBe("4096\n");
+  });
+
+  test("takes an environment of any size that a program can have", async () => {
+    const value = "x".repeat(100_000);
+    const names = Array.from({ length: 12 }, (_, index) => `LARGE_${index}`);
+    const environmentVariables = Object.fromEntries(names.map((name) => [name, value]));
+    const sandboxId = await createRunning(service.client, specOf({ environmentVariables }));
+    expect((await sh(service.client, sandboxId, "echo ${#LARGE_0} ${#LARGE_11}")).stdout).toBe(
+      "100000 100000\n",
+    );
+  });
+
   test("ends the sandbox where a cancelled command can be ended in no other way", async () => {
     const sandboxId = await createRunning(service.client);
     const { stdout } = await sh(
@@ -248,57 +220,6 @@ describe.runIf(here)("the engine docker", () => {
     expect((await untilEnded(service.client, sandboxId)).status).toMatchObject({
       state: State.FAILED,
       stateReason: expect.stringContaining("could not be ended in any other way"),
-    });
-  });
-
-  test("removes what a killed service has left, and nothing of one that lives", async () => {
-    const docker = new Docker();
-    const owned = async (): Promise<readonly string[]> => {
-      const found = await docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] } });
-      return found.map(({ Labels: labels }) => labels[SERVICE_LABEL] ?? "");
-    };
-    const before = new Set(await owned());
-    await createRunning(service.client);
-    const volumes: SpecInit = {
-      volumes: [{ name: "data", source: { case: "scratch", value: {} } }],
-    };
-    const mount = { volumeMounts: [{ volume: "data", mountPath: "/data" }] };
-    const crashed = await startTestService({ engine: "docker" });
-    await createRunning(crashed.client, specOf(mount, volumes));
-    const left = (await owned()).filter((name) => !before.has(name));
-    const own = (await owned()).length;
-    expect(left.length).toBeGreaterThan(0);
-    crashed.process.kill("SIGKILL");
-    await crashed.close().catch(() => {});
-    // Its containers end with it; the next service removes them.
-    const next = await startTestService({ engine: "docker" });
-    try {
-      const after = await owned();
-      expect(after.length).toBeLessThan(own);
-      expect(after.some((name) => before.has(name))).toBe(true);
-      const { Volumes: kept } = await docker.listVolumes({ filters: { label: [OWNER_LABEL] } });
-      const gone = new Set(left.filter((name) => !after.includes(name)));
-      expect(
-        (kept ?? []).filter(({ Labels: labels }) => gone.has(labels[SERVICE_LABEL] ?? "")),
-      ).toEqual([]);
-    } finally {
-      await next.close();
-    }
-  });
-
-  test("leaves nothing in Docker when the service is closed", async () => {
-    const own = await startTestService({ engine: "docker" });
-    const volumes: SpecInit = {
-      volumes: [{ name: "data", source: { case: "scratch", value: {} } }],
-    };
-    const mount = { volumeMounts: [{ volume: "data", mountPath: "/data" }] };
-    const sandboxId = await createRunning(own.client, specOf(mount, volumes));
-    await own.close();
-    const docker = new Docker();
-    const name = `tidybox-${sandboxId}`;
-    await expect(docker.getContainer(name).inspect()).rejects.toMatchObject({ statusCode: 404 });
-    await expect(docker.getVolume(`${name}-data`).inspect()).rejects.toMatchObject({
-      statusCode: 404,
     });
   });
 });

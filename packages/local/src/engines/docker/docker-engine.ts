@@ -2,103 +2,96 @@ import { basename } from "node:path";
 import type { Socket } from "node:net";
 import type { Container } from "dockerode";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
+import { containerOptions } from "./container-options.ts";
 import {
   diskVolumes,
-  mountsOf,
   restoreDiskVolumes,
   restoreMemoryVolumes,
   volumeName,
 } from "./container-volumes.ts";
-import { type DockerConnection, DockerCallError } from "./docker-connection.ts";
+import { type DockerConnection, DockerCallError, inBody } from "./docker-connection.ts";
 import { DockerImages } from "./docker-images.ts";
-import { removeAllOf, removeContainer, removeVolume } from "./docker-leftovers.ts";
+import { removeAllOf } from "./docker-leftovers.ts";
+import { dockerRefusal } from "./docker-refusal.ts";
 import { DockerSandbox } from "./docker-sandbox.ts";
 import { ownerLabels, SANDBOX_LABEL } from "./owner-label.ts";
-import { shell, WAIT } from "./shell-scripts.ts";
+import { publishedPorts } from "./published-ports.ts";
+import { SandboxBelongings } from "./sandbox-belongings.ts";
 import { tarOf } from "./tar-archive.ts";
-
-/** Enough for any test; a fork bomb stops here, and not at the machine's own limit. */
-const MAX_PROCESSES = 4096;
-
-const NANOS = 1e9;
+import { volumeHolders } from "./volume-holder.ts";
 
 export interface DockerEngineOptions {
   readonly docker: DockerConnection;
   readonly stateFolder: string;
   /** Of the machine that the containers run on. */
   readonly cpus: number;
+  /** Whether ports that Docker publishes on its loopback are on this machine's. */
+  readonly publishesPorts: boolean;
   /** Image name to the name that Docker has for it. */
   readonly images: Readonly<Record<string, string>>;
 }
 
-/** One container for each sandbox, which lives exactly as long as this service holds its input. */
+/** The sandbox's own container, or one beside it. */
+interface Place {
+  readonly belongings: SandboxBelongings;
+  readonly name: string;
+  readonly networkOf: string | undefined;
+}
+
+/** One container for each of a sandbox's, which lives exactly as long as this service holds its input. */
 export class DockerEngine implements Engine {
   readonly name = "docker";
   readonly hasVolumes = true;
-  readonly enforces = ["cpu", "memory"] as const;
+  readonly publishesPorts: boolean;
+  readonly servicesHaveEgress = true;
+  readonly privileges = "container";
+  readonly enforces = ["cpu", "memory", "read_only_root"] as const;
+  readonly usualStartSeconds = 1;
   readonly #options: DockerEngineOptions;
   readonly #images: DockerImages;
   readonly #labels: Readonly<Record<string, string>>;
   readonly #service: string;
+  readonly #belongings = new WeakMap<EngineSandbox, SandboxBelongings>();
   readonly #removals = new Set<Promise<void>>();
   /** Images that are known to have a shell. */
   readonly #withShell = new Set<string>();
+  #besides = 0;
 
   constructor(options: DockerEngineOptions) {
     this.#options = options;
+    this.publishesPorts = options.publishesPorts;
     this.#images = new DockerImages(options.docker);
     this.#service = basename(options.stateFolder);
     this.#labels = ownerLabels(this.#service);
   }
 
   refusal(plan: SandboxPlan): EngineRefusal | undefined {
-    if (plan.mounts.some(({ subPath }) => subPath !== "")) {
-      return {
-        kind: "wrong_engine",
-        field: "sandbox.spec.containers[0].volume_mounts",
-        message:
-          'the engine "docker" cannot mount a part of a volume (sub_path): use the engine "bubblewrap", or mount the whole volume.',
-      };
-    }
-    const readOnly = plan.restores.find(({ volume }) => {
-      const mounts = plan.mounts.filter((mount) => mount.volume === volume);
-      return mounts.length > 0 && mounts.every((mount) => mount.readOnly);
-    });
-    if (readOnly === undefined) return undefined;
-    return {
-      kind: "wrong_engine",
-      field: "sandbox.spec.volumes",
-      message:
-        `the engine "docker" cannot restore a volume that is only mounted read-only (${readOnly.volume}): ` +
-        'use the engine "bubblewrap", or mount it writable.',
-    };
+    return dockerRefusal(plan);
   }
 
   async start(plan: SandboxPlan): Promise<EngineSandbox> {
-    const { docker } = this.#options;
-    let container: Container | undefined;
+    const belongings = new SandboxBelongings(this.#options.docker);
+    const name = `tidybox-${plan.id}`;
     try {
-      await this.#createVolumes(plan);
-      container = await this.#create(plan);
-      await this.#fill(container, plan);
-      const sandbox = await this.#run(container, plan);
-      void sandbox.ended.then(() => this.#removeLater(plan, container));
-      try {
-        await restoreMemoryVolumes(sandbox, plan);
-        for (const { path, content } of plan.files) {
-          if (isInMemory(plan, path)) await sandbox.writeFile(path, content);
-        }
-      } catch (error) {
-        await sandbox.stop().catch(() => {});
-        throw error;
-      }
+      const sandbox = await this.#start(plan, { belongings, name, networkOf: undefined });
+      this.#belongings.set(sandbox, belongings);
+      void sandbox.ended.then(() => this.#later(belongings.remove()));
       return sandbox;
     } catch (error) {
-      // Failing twice must not hide why; what stays is removed when the service closes.
-      if (container !== undefined) await removeContainer(docker, container.id).catch(() => {});
-      this.#removeLater(plan, undefined);
+      this.#later(belongings.remove());
       throw error;
     }
+  }
+
+  async startBeside(plan: SandboxPlan, first: EngineSandbox): Promise<EngineSandbox> {
+    const belongings = this.#belongings.get(first);
+    if (!(first instanceof DockerSandbox) || belongings === undefined)
+      throw new Error("a sandbox of another engine");
+    this.#besides += 1;
+    const name = `tidybox-${plan.id}-${this.#besides}`;
+    const sandbox = await this.#start(plan, { belongings, name, networkOf: first.containerId });
+    void sandbox.ended.then(() => this.#later(belongings.removeContainer(sandbox.containerId)));
+    return sandbox;
   }
 
   async close(): Promise<void> {
@@ -107,84 +100,101 @@ export class DockerEngine implements Engine {
     if (left.length > 0) throw new Error(left.join("; "));
   }
 
-  async #createVolumes(plan: SandboxPlan): Promise<void> {
+  /** What it made of this when it fails is among the belongings. */
+  async #start(plan: SandboxPlan, place: Place): Promise<DockerSandbox> {
+    const labels = { ...this.#labels, [SANDBOX_LABEL]: plan.id };
+    await this.#createVolumes(plan, place, labels);
+    const container = await this.#create(plan, place, labels);
+    const holders = volumeHolders({
+      ...{ docker: this.#options.docker, belongings: place.belongings, labels },
+      image: this.#imageOf(plan),
+    });
+    await this.#checkShell(container, plan);
+    await restoreDiskVolumes(this.#options.docker, container, holders, plan);
+    await this.#writeFiles(container, plan);
+    const { docker } = this.#options;
+    const lifeline = await this.#run(container);
+    const hostPorts = await publishedPorts(docker, container, plan).catch((error: unknown) => {
+      lifeline.destroy();
+      throw error;
+    });
+    const sandbox = new DockerSandbox({
+      ...{ docker, container, plan, lifeline, holders, hostPorts },
+      remove: () => place.belongings.removeContainer(container.id),
+    });
+    try {
+      await restoreMemoryVolumes(sandbox, plan);
+      for (const { path, content } of plan.files) {
+        if (isInMemory(plan, path)) await sandbox.writeFile(path, content);
+      }
+    } catch (error) {
+      // Failing twice must not hide why.
+      await sandbox.stop().catch(() => {});
+      throw error;
+    }
+    return sandbox;
+  }
+
+  async #createVolumes(
+    plan: SandboxPlan,
+    { belongings }: Place,
+    labels: Readonly<Record<string, string>>,
+  ): Promise<void> {
     const { docker } = this.#options;
     for (const volume of diskVolumes(plan)) {
+      const name = volumeName(plan.id, volume);
+      belongings.addVolume(name);
+      // One that is there already is the same one: containers share it.
       await docker.call("make a volume", (options) =>
-        docker.api.createVolume({
-          ...options,
-          Name: volumeName(plan.id, volume),
-          Labels: { ...this.#labels, [SANDBOX_LABEL]: plan.id },
-        }),
+        docker.api.createVolume({ ...options, ...inBody({ Name: name, Labels: labels }) }),
       );
     }
   }
 
-  #create(plan: SandboxPlan): Promise<Container> {
-    const { docker, images, cpus } = this.#options;
-    const image = images[plan.image] ?? plan.image;
-    const { memoryLimitBytes: memoryBytes, cpuLimitCores: cpuCores } = plan;
-    return this.#images.with(image, () =>
+  async #create(
+    plan: SandboxPlan,
+    { belongings, name, networkOf }: Place,
+    labels: Readonly<Record<string, string>>,
+  ): Promise<Container> {
+    const { docker, cpus } = this.#options;
+    const image = this.#imageOf(plan);
+    const wanted = containerOptions(plan, { image, labels, cpus, networkOf });
+    const container = await this.#images.with(image, () =>
       docker.call(`make a container of the image ${JSON.stringify(image)}`, (options) =>
-        docker.api.createContainer({
-          ...options,
-          name: `tidybox-${plan.id}`,
-          Image: image,
-          Entrypoint: [...shell(WAIT)],
-          Cmd: [],
-          Env: Object.entries(plan.environment).map(([name, value]) => `${name}=${value}`),
-          WorkingDir: plan.workingDirectory,
-          OpenStdin: true,
-          // Its input ends with the first one who holds it, and that is this service.
-          StdinOnce: true,
-          AttachStdin: true,
-          NetworkDisabled: false,
-          Labels: { ...this.#labels, [SANDBOX_LABEL]: plan.id },
-          HostConfig: {
-            Init: true,
-            Mounts: mountsOf(plan),
-            PidsLimit: MAX_PROCESSES,
-            SecurityOpt: ["no-new-privileges"],
-            LogConfig: { Type: "none", Config: {} },
-            ...(plan.denyEgress && { NetworkMode: "none" }),
-            ...(memoryBytes !== undefined && { Memory: memoryBytes, MemorySwap: memoryBytes }),
-            ...(cpuCores !== undefined && {
-              // Docker refuses more than there are, which is no limit.
-              NanoCpus: Math.round(Math.min(cpuCores, cpus) * NANOS),
-            }),
-          },
-        }),
+        docker.api.createContainer({ ...options, ...inBody(wanted, { name }) }),
       ),
     );
+    belongings.addContainer(container.id);
+    return container;
+  }
+
+  async #checkShell(container: Container, plan: SandboxPlan): Promise<void> {
+    if (this.#withShell.has(plan.image)) return;
+    await this.#options.docker
+      .call("look for /bin/sh", async (options) => {
+        const answer = await container.infoArchive({ ...options, path: "/bin/sh" });
+        // Unread, it would keep its connection for ever.
+        (answer as NodeJS.ReadableStream).resume();
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof DockerCallError) || error.status !== 404) throw error;
+        throw new Error(
+          `the image ${JSON.stringify(plan.image)} has no /bin/sh: the engine "docker" runs commands through it. Use an image with a shell.`,
+        );
+      });
+    this.#withShell.add(plan.image);
   }
 
   /** Before anything runs in it. */
-  async #fill(container: Container, plan: SandboxPlan): Promise<void> {
-    const { docker } = this.#options;
-    if (!this.#withShell.has(plan.image)) {
-      await docker
-        .call("look for /bin/sh", async (options) => {
-          const answer = await container.infoArchive({ ...options, path: "/bin/sh" });
-          // Unread, it would keep its connection for ever.
-          (answer as NodeJS.ReadableStream).resume();
-        })
-        .catch((error: unknown) => {
-          if (!(error instanceof DockerCallError) || error.status !== 404) throw error;
-          throw new Error(
-            `the image ${JSON.stringify(plan.image)} has no /bin/sh: the engine "docker" runs commands through it. Use an image with a shell.`,
-          );
-        });
-      this.#withShell.add(plan.image);
-    }
-    await restoreDiskVolumes(docker, container, plan);
+  async #writeFiles(container: Container, plan: SandboxPlan): Promise<void> {
     const files = plan.files.filter(({ path }) => !isInMemory(plan, path));
     if (files.length === 0) return;
-    await docker.call("write files", (options) =>
+    await this.#options.docker.call("write files", (options) =>
       container.putArchive(tarOf(files), { ...options, path: "/" }),
     );
   }
 
-  async #run(container: Container, plan: SandboxPlan): Promise<DockerSandbox> {
+  async #run(container: Container): Promise<Socket> {
     const { docker } = this.#options;
     const lifeline = (await docker.call("attach to a container", (options) =>
       container.attach({ ...options, stream: true, stdin: true, hijack: true }),
@@ -196,17 +206,16 @@ export class DockerEngine implements Engine {
       lifeline.destroy();
       throw error;
     }
-    return new DockerSandbox({ docker, container, plan, lifeline });
+    return lifeline;
   }
 
-  #removeLater(plan: SandboxPlan, container: Container | undefined): void {
-    const { docker } = this.#options;
-    const removal = (async () => {
-      if (container !== undefined) await removeContainer(docker, container.id);
-      for (const volume of diskVolumes(plan))
-        await removeVolume(docker, volumeName(plan.id, volume));
-    })()
-      // Once more when the service closes, and by the next one.
+  #imageOf({ image }: SandboxPlan): string {
+    return this.#options.images[image] ?? image;
+  }
+
+  /** What fails is done once more when the service closes, and by the next one. */
+  #later(work: Promise<void>): void {
+    const removal: Promise<void> = work
       .catch(() => {})
       .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);

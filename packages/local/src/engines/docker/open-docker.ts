@@ -12,7 +12,12 @@ export interface OpenDockerOptions {
 
 /** Throws LocalServiceError when no daemon answers. Removes what dead services have left in it. */
 export async function openDocker(options: OpenDockerOptions): Promise<DockerEngine> {
-  const { cpus } = await options.docker.check();
+  const { cpus, hasBridge } = await options.docker.check();
+  if (!hasBridge) {
+    const message =
+      'this Docker has no network "bridge" (the daemon was told so): its sandboxes reach nothing, where egress is allowed too, and cannot have services.';
+    options.onNotice({ code: "engine_weaker", message });
+  }
   const problems = await removeDockerLeftovers(options.docker).catch((error: unknown) => [
     String(error),
   ]);
@@ -20,5 +25,6 @@ export async function openDocker(options: OpenDockerOptions): Promise<DockerEngi
     const message = `something is left over in Docker from a service that is gone, and could not be removed: ${problem}`;
     options.onNotice({ code: "leftover_not_removed", message });
   }
-  return new DockerEngine({ ...options, cpus });
+  const publishesPorts = hasBridge && options.docker.isLocal;
+  return new DockerEngine({ ...options, cpus, publishesPorts });
 }

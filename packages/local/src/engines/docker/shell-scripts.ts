@@ -31,20 +31,38 @@ export const WAIT = "read -r _";
 /** Argument: process id. */
 export const TERMINATE = 'kill -TERM "$1"';
 
-/** Argument: process id of who leads the session. Again, for what was forked meanwhile. */
+/**
+ * Argument: process id of who leads the session. Ends the session and all that descends from it, in
+ * sessions of their own too. They are stopped first, until no new one is found: a parent that has been
+ * killed no longer tells whose its children are, and none may fork meanwhile. A daemon, whose parent
+ * is gone already, is nobody's: it ends with the sandbox.
+ */
 export const KILL_SESSION = `
 s=$1
-kill -9 "-$s" 2>/dev/null
-for i in 1 2 3; do
-  left=
+known=" $s "
+kill -STOP "$s" 2>/dev/null
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  found=
   for f in /proc/[0-9]*/stat; do
     { read -r l <"$f"; } 2>/dev/null || continue
     p=\${l%% *}
+    case $known in *" $p "*) continue ;; esac
     set -- \${l##*) }
-    [ "$4" = "$s" ] && [ "$1" != Z ] && kill -9 "$p" 2>/dev/null && left=1
+    [ "$1" = Z ] && continue
+    case $known in *" $2 "*) ;; *) [ "$4" = "$s" ] || continue ;; esac
+    kill -STOP "$p" 2>/dev/null && known="$known$p " && found=1
   done
-  [ -z "$left" ] && exit 0
-done`;
+  [ -z "$found" ] && break
+done
+kill -9 $known 2>/dev/null`;
+
+/** Exit code 0: the kernel has killed something in this container for its memory limit (cgroup v2, v1). */
+export const HAS_RUN_OUT_OF_MEMORY = `
+for f in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+  [ -r "$f" ] || continue
+  while read -r k n; do [ "$k" = oom_kill ] && [ "$n" -gt 0 ] && exit 0; done <"$f"
+done
+exit 1`;
 
 export const FILE_NOT_FOUND = 44;
 export const FILE_IS_DIRECTORY = 45;

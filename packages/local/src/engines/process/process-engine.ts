@@ -22,6 +22,7 @@ export interface ProcessEngineOptions {
 export class ProcessEngine implements Engine {
   readonly name = "process";
   readonly hasVolumes = false;
+  readonly privileges = "account";
   readonly #options: ProcessEngineOptions;
   readonly #searchPath = searchPath();
   readonly #discarded: DiscardedFolders;

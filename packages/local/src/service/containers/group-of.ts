@@ -27,7 +27,10 @@ export function sideContainers(spec: SandboxSpec): readonly Container[] {
 export function groupOf(source: GroupSource): ContainerGroup {
   const { spec, id, restores, volumeFolders, engine, logMemory, starterOf, isWanted } = source;
   const side = (container: Container): SideContainer => {
-    const plan = { ...planContainer(id, spec, container, restores), volumeFolders };
+    const plan = {
+      ...planContainer(id, spec, container, restores, engine.servicesHaveEgress),
+      volumeFolders,
+    };
     return new SideContainer({
       spec: container,
       plan,

@@ -7,13 +7,14 @@ import {
   type Resources,
   ResourceRequirementsSchema,
   ResourcesSchema,
+  SandboxMode,
   type SandboxSpec,
   type SandboxStatus,
 } from "@tidybox/protocol";
 import { failure, type Violation } from "../failures.ts";
 import { parseQuantity } from "../quantity.ts";
 
-type Side = "requests" | "limits";
+type Quantity = "cpu" | "memory";
 
 /** `2`, `0.5` or `500m`, in thousandths of a core; undefined when it is none of these. */
 export function parseCpu(text: string): number | undefined {
@@ -23,14 +24,18 @@ export function parseCpu(text: string): number | undefined {
 }
 
 /** The bytes that a container may have in memory; undefined when nothing was said. */
-export function memoryLimitBytes(container: Container): number | undefined {
-  const text = most(container, "memory");
-  return text === "" ? undefined : parseQuantity(text);
+export function memoryLimitBytes(container: Container, mode: SandboxMode): number | undefined {
+  return parseQuantity(limitOf(container, "memory", mode));
+}
+
+/** What the containers ask for together; 0 when none says anything. */
+export function memoryRequestBytes({ containers }: SandboxSpec): number {
+  return sum(containers.map((each) => parseQuantity(requestOf(each, "memory"))));
 }
 
 /** The cores that a container may use; undefined when nothing was said. */
-export function cpuLimitCores(container: Container): number | undefined {
-  const thousandths = parseCpu(most(container, "cpu"));
+export function cpuLimitCores(container: Container, mode: SandboxMode): number | undefined {
+  const thousandths = parseCpu(limitOf(container, "cpu", mode));
   return thousandths === undefined ? undefined : thousandths / 1000;
 }
 
@@ -60,7 +65,7 @@ export function resourceViolations(container: Container): readonly Violation[] {
     const description = "must not be more than the limit";
     found.push({ field: "resource_requirements.requests.cpu", description });
   }
-  if (more(quantity(requests?.memory), quantity(limits?.memory))) {
+  if (more(parseQuantity(requests?.memory ?? ""), parseQuantity(limits?.memory ?? ""))) {
     const description = "must not be more than the limit";
     found.push({ field: "resource_requirements.requests.memory", description });
   }
@@ -75,11 +80,15 @@ export function beyondCeiling({
   const cores = availableParallelism();
   const memory = totalmem();
   // Init containers run one after the other, before the rest: each has to fit by itself.
-  for (const group of [containers, ...initContainers.map((each) => [each])]) {
+  const groups = [
+    { field: "containers", group: containers },
+    ...initContainers.map((each, index) => ({ field: `init_containers[${index}]`, group: [each] })),
+  ];
+  for (const { field, group } of groups) {
     const cpu = sum(group.map((each) => parseCpu(most(each, "cpu"))));
-    if (cpu > cores * 1000) return tooMuch("cpu", `${cpu}m`, `${cores} cores`);
-    const bytes = sum(group.map((each) => quantity(most(each, "memory"))));
-    if (bytes > memory) return tooMuch("memory", `${bytes} bytes`, `${memory} bytes`);
+    if (cpu > cores * 1000) return tooMuch(field, "cpu", `${cpu}m`, `${cores} cores`);
+    const bytes = sum(group.map((each) => parseQuantity(most(each, "memory"))));
+    if (bytes > memory) return tooMuch(field, "memory", `${bytes} bytes`, `${memory} bytes`);
   }
   return undefined;
 }
@@ -87,43 +96,46 @@ export function beyondCeiling({
 /** The totals in a sandbox's status; those of a single container in its own words. */
 export function effectiveResources({
   containers,
+  mode,
 }: SandboxSpec): Pick<SandboxStatus, "effectiveResources" | "effectiveResourceRequirements"> {
   const stated = containers.filter((each) => each.resources ?? each.resourceRequirements);
-  const [only] = stated;
-  if (only === undefined) return {};
-  if (stated.length === 1) {
-    return {
-      ...(only.resources && { effectiveResources: only.resources }),
-      ...(only.resourceRequirements && {
-        effectiveResourceRequirements: only.resourceRequirements,
-      }),
-    };
-  }
-  const total = (side: Side): Resources =>
-    create(ResourcesSchema, {
-      cpu: textOf(sum(stated.map((each) => parseCpu(sideOf(each, side)?.cpu ?? ""))), "m"),
-      memory: textOf(sum(stated.map((each) => quantity(sideOf(each, side)?.memory))), ""),
-    });
-  const [requests, limits] = [total("requests"), total("limits")];
+  if (stated.length === 0) return {};
+  const requests = totalOf(stated, requestOf);
+  const limits = totalOf(stated, (each, what) => limitOf(each, what, mode));
   return {
     effectiveResources: requests,
     effectiveResourceRequirements: create(ResourceRequirementsSchema, { requests, limits }),
   };
 }
 
-/** The older form guarantees: floor and ceiling are the same. */
-function sideOf(container: Container, side: Side): Resources | undefined {
-  const { resources, resourceRequirements } = container;
+function totalOf(
+  containers: readonly Container[],
+  of: (container: Container, what: Quantity) => string,
+): Resources {
+  const [only] = containers;
+  if (only !== undefined && containers.length === 1)
+    return create(ResourcesSchema, { cpu: of(only, "cpu"), memory: of(only, "memory") });
+  return create(ResourcesSchema, {
+    cpu: textOf(sum(containers.map((each) => parseCpu(of(each, "cpu")))), "m"),
+    memory: textOf(sum(containers.map((each) => parseQuantity(of(each, "memory")))), ""),
+  });
+}
+
+/** What it is guaranteed. A limit without a request asks for all of it. */
+function requestOf({ resources, resourceRequirements }: Container, what: Quantity): string {
   const { requests, limits } = resourceRequirements ?? {};
-  return resources ?? (side === "limits" ? (limits ?? requests) : requests);
+  return resources?.[what] || requests?.[what] || limits?.[what] || "";
 }
 
-function most(container: Container, what: "cpu" | "memory"): string {
-  return sideOf(container, "limits")?.[what] || sideOf(container, "requests")?.[what] || "";
+/** What it may use. Serverless sandboxes get what they request, and no more (reference 3.13). */
+function limitOf(container: Container, what: Quantity, mode: SandboxMode): string {
+  return mode === SandboxMode.CKS ? most(container, what) : requestOf(container, what);
 }
 
-function quantity(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseQuantity(text);
+/** The highest that was written. */
+function most({ resources, resourceRequirements }: Container, what: Quantity): string {
+  const { requests, limits } = resourceRequirements ?? {};
+  return resources?.[what] || limits?.[what] || requests?.[what] || "";
 }
 
 function sum(numbers: readonly (number | undefined)[]): number {
@@ -134,10 +146,13 @@ function textOf(total: number, unit: string): string {
   return total === 0 ? "" : `${total}${unit}`;
 }
 
-function tooMuch(what: string, wanted: string, there: string): ConnectError {
+function tooMuch(field: string, what: Quantity, wanted: string, there: string): ConnectError {
+  const description = `ask for ${wanted} of ${what}, more than this machine has (${there}): ask for less`;
+  const violations = [{ field: `sandbox.spec.${field}`, description }];
   return failure(
     Code.InvalidArgument,
     ErrorReason.RESOURCE_CEILING_EXCEEDED,
-    `the containers ask for ${wanted} of ${what}, more than this machine has (${there}): ask for less`,
+    `${violations[0]?.field}: ${description}`,
+    { violations },
   );
 }

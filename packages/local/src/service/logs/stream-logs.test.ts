@@ -19,6 +19,7 @@ import {
   until,
   untilEnded,
 } from "../../testing/test-service.ts";
+import { testedEngines } from "../../testing/tested-engines.ts";
 
 type Request = Parameters<TestService["client"]["streamLogs"]>[0];
 
@@ -26,7 +27,7 @@ const main = (script: string) => specOf({ command: "/bin/sh", args: ["-c", scrip
 const textOf = (entries: readonly LogEntry[]): string =>
   Buffer.concat(entries.map(({ data }) => data)).toString();
 
-describe.each(["bubblewrap", "process"] as const)("logs with the engine %s", (engine) => {
+describe.each(testedEngines)("logs with the engine %s", (engine) => {
   let service: TestService;
   beforeAll(async () => {
     service = await startTestService({ engine });

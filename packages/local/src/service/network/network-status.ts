@@ -14,15 +14,15 @@ type NetworkStatus = Pick<
   "services" | "effectiveEgress" | "effectiveIngress"
 >;
 
-/** What a client sees of services and of the rules in force. */
+/** What a client sees of services and of the rules in force; closed is a network that leads nowhere. */
 export function networkStatus(
   { services, network }: SandboxSpec,
   state: State,
   sandbox: EngineSandbox | undefined,
+  isClosed: boolean,
 ): NetworkStatus {
-  const { denyEgress, denyIngress, egress = [], ingress = [] } = network ?? {};
+  const { denyIngress, egress = [], ingress = [] } = network ?? {};
   const hasCustom = services.some(({ visibility }) => visibility === Visibility.CUSTOM);
-  const isClosed = denyEgress === true || services.length > 0;
   return {
     services: services.map((service) =>
       serviceStatus(service, state, sandbox?.hostPorts?.get(service.port)),

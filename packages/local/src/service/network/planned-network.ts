@@ -4,12 +4,15 @@ import type { SandboxPlan } from "../../engines/engine.ts";
 /**
  * The network of a spec that was found valid and supported. One with services is the sandbox's own:
  * in the host's, two sandboxes could not have the same port, and a port that is closed to the outside
- * would be open. Nothing leads out of it.
+ * would be open. Nothing leads out of it, unless the engine says that services have egress.
  */
-export function planNetwork(spec: SandboxSpec): Pick<SandboxPlan, "denyEgress" | "publish"> {
+export function planNetwork(
+  spec: SandboxSpec,
+  servicesHaveEgress: boolean,
+): Pick<SandboxPlan, "denyEgress" | "publish"> {
   const { services, network } = spec;
   return {
-    denyEgress: network?.denyEgress === true || services.length > 0,
+    denyEgress: network?.denyEgress === true || (services.length > 0 && !servicesHaveEgress),
     publish: services.filter((service) => isOpen(service, network)).map(({ port }) => port),
   };
 }

@@ -18,8 +18,7 @@ import {
   Visibility,
   VisibilitySchema,
 } from "@tidybox/protocol";
-
-export type Check = (valid: boolean, field: string, description: string) => void;
+import type { Check } from "../failures.ts";
 
 /** Exact, or `*.` for a single leftmost label. */
 const DNS_NAME = /^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;

@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { ConnectError } from "@connectrpc/connect";
 import type { Container, SandboxSpec } from "@tidybox/protocol";
 import { LocalServiceError } from "../../error.ts";
 import { invalidArgument, notImplemented } from "../failures.ts";
@@ -47,8 +48,10 @@ export class RegisteredVolumes {
     const live = new Set(
       spec.volumes.filter(({ source }) => source.case === "volumeId").map(({ name }) => name),
     );
-    for (const container of [...spec.initContainers, ...spec.containers])
-      checkMounts(container, live);
+    for (const [index, container] of spec.initContainers.entries())
+      checkMounts(container, `sandbox.spec.init_containers[${index}]`, live);
+    for (const [index, container] of spec.containers.entries())
+      checkMounts(container, `sandbox.spec.containers[${index}]`, live);
   }
 
   /** By the name that the spec gives to each; scratch volumes are not among them. */
@@ -74,19 +77,27 @@ export function attachedVolumeIds(spec: SandboxSpec): readonly string[] {
  * A path within a live volume can be swapped for a link by another sandbox while we look at it, and
  * the link would then be followed on this machine. So nothing is looked up in one.
  */
-function checkMounts({ volumeMounts }: Container, live: ReadonlySet<string>): void {
-  for (const { volume, mountPath, subPath } of volumeMounts) {
+function checkMounts({ volumeMounts }: Container, at: string, live: ReadonlySet<string>): void {
+  for (const [index, { volume, mountPath, subPath }] of volumeMounts.entries()) {
     if (!live.has(volume)) continue;
+    const field = `${at}.volume_mounts[${index}]`;
     if (subPath !== "")
-      throw notImplemented(
-        `the local service does not have: sub paths of registered volumes (${volume}). Mount the whole volume.`,
+      throw missing(
+        `${field}.sub_path`,
+        `sub paths of registered volumes (${volume}). Mount the whole volume.`,
       );
     const inner = volumeMounts.find((each) => each.mountPath.startsWith(`${mountPath}/`));
     if (inner !== undefined)
-      throw notImplemented(
-        `the local service does not have: mounts within a registered volume (${inner.mountPath}). Mount it elsewhere.`,
+      throw missing(
+        `${field}.mount_path`,
+        `mounts within a registered volume (${inner.mountPath}). Mount it elsewhere.`,
       );
   }
+}
+
+function missing(field: string, what: string): ConnectError {
+  const description = `the local service does not have: ${what}`;
+  return notImplemented(`${field}: ${description}`, [{ field, description }]);
 }
 
 function checkFolder(id: string, folder: string, readOnly: boolean): void {

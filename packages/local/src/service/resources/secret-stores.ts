@@ -108,17 +108,18 @@ export class SecretStores {
         }
         if (OBEYED_BY_LIBRARIES.test(envVar))
           throw notImplemented(
-            `the local service does not put secrets into ${envVar}: that variable passes through arguments, which others can see`,
+            `the local service does not put secrets into ${envVar} (${field}.env_var): that variable passes through arguments, which others can see`,
+            [{ field: `${field}.env_var`, description: "passes through arguments here" }],
           );
         variables[envVar] = this.#valueOf(storeName, mapping, field);
       }
-      if (secrets.length === 0) this.#store(storeName);
+      if (secrets.length === 0) this.#store(storeName, `${container}.secret_stores[${at}]`);
     }
     return variables;
   }
 
   #valueOf(storeName: string, { path, field }: SecretMapping, at: string): string {
-    const store = this.#store(storeName);
+    const store = this.#store(storeName, at.slice(0, at.lastIndexOf(".")));
     const secret = Object.hasOwn(store, path) ? store[path] : undefined;
     if (secret === undefined) {
       const description = `names no secret of the store ${JSON.stringify(storeName)}: ${JSON.stringify(path)}`;
@@ -135,13 +136,16 @@ export class SecretStores {
     throw invalidArgument([{ field: `${at}.field`, description }]);
   }
 
-  #store(name: string): Stores[string] {
+  #store(name: string, at: string): Stores[string] {
     const store = Object.hasOwn(this.#stores, name) ? this.#stores[name] : undefined;
     if (store !== undefined) return store;
+    const field = `${at}.store_name`;
+    const description = `there is no secret store ${JSON.stringify(name)} on this local service: put it into the file given as \`secretsFile\` (\`tidybox serve --secrets\`)`;
     throw failure(
       Code.FailedPrecondition,
       ErrorReason.SECRET_STORE_NOT_PROVISIONED,
-      `there is no secret store ${JSON.stringify(name)} on this local service: put it into the file given as \`secretsFile\` (\`tidybox serve --secrets\`)`,
+      `${field}: ${description}`,
+      { violations: [{ field, description }] },
     );
   }
 }

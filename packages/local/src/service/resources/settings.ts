@@ -10,7 +10,7 @@ import {
 import { failure, invalidArgument } from "../failures.ts";
 
 /** What the archives of this machine are called where a bucket's name is expected. */
-const LOCAL_BUCKET = "local";
+export const LOCAL_BUCKET = "local";
 
 const FIELDS = ["bucket_name", "region", "mode"] as const;
 
@@ -40,7 +40,15 @@ export function settingsService(): Pick<
         throw failure(
           Code.FailedPrecondition,
           ErrorReason.NOT_IMPLEMENTED,
-          "the local service keeps snapshots in its own folder and cannot write to a bucket: leave bucket_name empty",
+          "file_system_snapshot_bucket_config.bucket_name: the local service keeps snapshots in its own folder and cannot write to a bucket: leave bucket_name empty",
+          {
+            violations: [
+              {
+                field: "file_system_snapshot_bucket_config.bucket_name",
+                description: "there is only the managed bucket here: leave it empty",
+              },
+            ],
+          },
         );
       }
       if (covers("region") && wanted.region !== "") {

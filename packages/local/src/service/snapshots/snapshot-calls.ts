@@ -8,7 +8,8 @@ import {
   type SandboxService,
   SnapshotTrigger,
 } from "@tidybox/protocol";
-import { failure, invalidArgument } from "../failures.ts";
+import { failure, invalidArgument, sandboxNotRunning } from "../failures.ts";
+import { stateName } from "../lifecycle.ts";
 import { decodePageToken, encodePageToken } from "../page-token.ts";
 import type { Sandboxes } from "../sandboxes.ts";
 import { scratchVolumeOf } from "./scratch-volumes.ts";
@@ -29,7 +30,7 @@ type SnapshotCalls = Pick<
 export function snapshotCalls(sandboxes: Sandboxes): SnapshotCalls {
   const { snapshots } = sandboxes;
   return {
-    createFileSystemSnapshot: async ({ sandboxId, requestId, scratchVolumeName }, context) => {
+    createFileSystemSnapshot: ({ sandboxId, requestId, scratchVolumeName }) => {
       checkRequestId(requestId);
       const record = sandboxes.get(sandboxId);
       if (!sandboxes.hasVolumes) throw snapshotsNotSupported();
@@ -40,10 +41,9 @@ export function snapshotCalls(sandboxes: Sandboxes): SnapshotCalls {
         if (origin.sandboxId === sandboxId && origin.volume === volume) return first.view();
         throw usedBefore();
       }
-      const sandbox = await sandboxes.running(sandboxId, "", context.signal);
-      // Another call with the same token may have come while this one waited.
-      const since = requestId === "" ? undefined : manualWith(snapshots.all(), requestId);
-      if (since !== undefined) return since.view();
+      // One that still starts is refused, as the real service does; commands wait for it.
+      const sandbox = record.running;
+      if (sandbox === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
       const trigger = SnapshotTrigger.MANUAL;
       const [begun] = snapshots.begin([{ sandboxId, volume, requestId, trigger }]);
       if (begun === undefined) throw new Error("one snapshot was begun");

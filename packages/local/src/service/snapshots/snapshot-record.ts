@@ -6,6 +6,7 @@ import {
   SnapshotState,
   type SnapshotTrigger,
 } from "@tidybox/protocol";
+import { LOCAL_BUCKET } from "../resources/settings.ts";
 
 export interface SnapshotOrigin {
   readonly sandboxId: string;
@@ -97,6 +98,7 @@ export class SnapshotRecord {
       createTime: this.#createTime,
       ...(this.#completeTime && { completeTime: this.#completeTime }),
       sourceVolumeName: volume,
+      objectBucket: LOCAL_BUCKET,
       updatedAt: this.#updateTime,
       requestId,
     });
