@@ -280,7 +280,7 @@ process.on("message", (request: HelperRequest) => {
     case "terminal":
       return terminals.open(request, setup?.inputSocket ?? "", setup?.terminals);
     case "resize":
-      return terminals.resize(request.id, request);
+      return terminals.resize(request);
     case "relay":
       return void relays.open(request);
     case "signal":

@@ -201,7 +201,7 @@ export const errorCarrier = section("5.1", (says) => {
       await failureOf(context, "Exec", exec({ command: ["true"], container: "none" })),
       await failureOf(context, "Exec", exec({ command: ["true"], maxOutputBytes: -1 })),
       await failureOf(context, "CreateSandbox", new Uint8Array()),
-      await failureOf(context, "CreateSandbox", createOf({ instanceType: "huge" }, context)),
+      await failureOf(context, "CreateSandbox", createOf({ runtimeClass: "kata" }, context)),
       await failureOf(context, "DeleteSandbox", getOf("sb-none")),
       await failureOf(context, "PurgeSandboxes", new Uint8Array()),
       await failureOf(context, "GetFileSystemSnapshot", getOf("fss-none")),

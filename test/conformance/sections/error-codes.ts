@@ -125,9 +125,9 @@ export const errorCodes = section("5.2", (says) => {
   });
 
   says("UNIMPLEMENTED: it cannot be had here, and the words say what", async (context) => {
-    expect(await refusalOf(started(context, {}, { instanceType: "huge" }))).toMatchObject({
+    expect(await refusalOf(started(context, {}, { runtimeClass: "kata" }))).toMatchObject({
       code: Code.Unimplemented,
-      message: expect.stringContaining("instance types"),
+      message: expect.stringContaining("runtime_class"),
     });
   });
 

@@ -1,6 +1,7 @@
 import type { Sentence } from "../contract.ts";
 import { authentication } from "./authentication.ts";
 import { checklist } from "./checklist.ts";
+import { checklistCommands } from "./checklist-commands.ts";
 import { checklistSnapshots } from "./checklist-snapshots.ts";
 import { containers } from "./containers.ts";
 import { creating } from "./create.ts";
@@ -10,13 +11,23 @@ import { discoveryAndSettings } from "./discovery-and-settings.ts";
 import { endpoints } from "./endpoints.ts";
 import { errorCarrier } from "./error-carrier.ts";
 import { errorCodes } from "./error-codes.ts";
+import { exec } from "./exec.ts";
+import { execEnd } from "./exec-end.ts";
+import { fileCommands } from "./file-commands.ts";
+import { fileLimits } from "./file-limits.ts";
+import { files } from "./files.ts";
 import { gettingAndListing } from "./get-and-list.ts";
+import { jsSdk } from "./js-sdk.ts";
+import { jsSdkFiles } from "./js-sdk-files.ts";
 import { lifecycle } from "./lifecycle.ts";
+import { logSessions } from "./log-sessions.ts";
 import { network } from "./network.ts";
 import { networkRules } from "./network-rules.ts";
 import { paging } from "./paging.ts";
 import { placement } from "./placement.ts";
 import { purging } from "./purge.ts";
+import { pythonSdk } from "./python-sdk.ts";
+import { pythonSdkFiles } from "./python-sdk-files.ts";
 import { reasons } from "./reasons.ts";
 import { resources } from "./resources.ts";
 import { retries } from "./retries.ts";
@@ -27,7 +38,12 @@ import { services } from "./services.ts";
 import { snapshotRestore } from "./snapshot-restore.ts";
 import { snapshots } from "./snapshots.ts";
 import { specLimits } from "./spec-limits.ts";
+import { streamExec } from "./stream-exec.ts";
+import { streamExecInput } from "./stream-exec-input.ts";
+import { streamExecPressure } from "./stream-exec-pressure.ts";
+import { streamLogs } from "./stream-logs.ts";
 import { templates } from "./templates.ts";
+import { terminals } from "./terminal.ts";
 import { transport } from "./transport.ts";
 import { volumes } from "./volumes.ts";
 
@@ -44,6 +60,17 @@ export const sentences: readonly Sentence[] = [
   ...deleting,
   ...deletingWithSnapshots,
   ...purging,
+  ...exec,
+  ...execEnd,
+  ...streamExec,
+  ...streamExecInput,
+  ...streamExecPressure,
+  ...terminals,
+  ...streamLogs,
+  ...logSessions,
+  ...files,
+  ...fileLimits,
+  ...fileCommands,
   ...snapshots,
   ...snapshotRestore,
   ...services,
@@ -62,6 +89,11 @@ export const sentences: readonly Sentence[] = [
   ...retries,
   ...specLimits,
   ...checklist,
+  ...checklistCommands,
   ...checklistSnapshots,
   ...discoveryAndSettings,
+  ...pythonSdk,
+  ...pythonSdkFiles,
+  ...jsSdk,
+  ...jsSdkFiles,
 ];

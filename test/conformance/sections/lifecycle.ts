@@ -144,7 +144,7 @@ export const lifecycle = section("3.1", (says) => {
       const ended = await untilEnded(context.bed.sandboxes, sandboxId);
       expect(ended.status).toMatchObject({ state: State.COMPLETED, exitCode: 3 });
     },
-    { unless: { process: oneContainerOnly, docker: oneContainerOnly } },
+    { unless: { process: oneContainerOnly } },
   );
 
   says(

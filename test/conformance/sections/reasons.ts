@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { RetryInfoSchema, SandboxMode } from "@tidybox/protocol";
+import { RetryInfoSchema, ObjectStoragePermission, SandboxMode } from "@tidybox/protocol";
 import { expect } from "vitest";
 import { Requests } from "../../../packages/local/src/testing/requests.ts";
 import { refusalOf, sh, type SpecInit } from "../../../packages/local/src/testing/test-service.ts";
@@ -173,9 +173,11 @@ export const reasons = section("5.3", (says) => {
     "CWSANDBOX_NOT_IMPLEMENTED (our code: UNIMPLEMENTED) says what is not to be had",
     async (context) => {
       const cannot: readonly (readonly [SpecInit, string])[] = [
-        [{ mode: SandboxMode.CKS }, "CKS"],
         [{ networkIds: ["n"] }, "network_ids"],
-        [{ objectStorageAccess: { buckets: ["b"] } }, "object storage"],
+        [
+          { objectStorageAccess: { buckets: ["b"], permission: ObjectStoragePermission.READ } },
+          "object storage",
+        ],
         [{ runtimeClass: "r" }, "runtime classes"],
       ];
       for (const [spec, words] of cannot) {
@@ -185,11 +187,23 @@ export const reasons = section("5.3", (says) => {
           message: expect.stringContaining(words),
         });
       }
+    },
+  );
+
+  says(
+    "CWSANDBOX_NO_SUITABLE_RUNNER is FAILED_PRECONDITION: no machine here has what the spec asks for",
+    async (context) => {
       const gpu = { resourceRequirements: { requests: { gpu: { count: 1n } } } };
-      expect(await refusalOf(started(context, gpu))).toMatchObject({
-        reason: "CWSANDBOX_NOT_IMPLEMENTED",
-        message: expect.stringContaining("GPU"),
-      });
+      const wishes = [
+        started(context, gpu),
+        started(context, {}, { mode: SandboxMode.CKS }),
+        started(context, {}, { instanceType: "huge" }),
+      ];
+      for (const wish of wishes)
+        expect(await refusalOf(wish)).toMatchObject({
+          code: Code.FailedPrecondition,
+          reason: "CWSANDBOX_NO_SUITABLE_RUNNER",
+        });
     },
   );
 

@@ -96,7 +96,8 @@ export interface EngineTerminal {
   readonly stdin: Writable;
   readonly output: OutputPipe;
   readonly exited: Promise<ProcessEnd>;
-  resize(size: { readonly columns: number; readonly rows: number }): void;
+  /** Resolves when the terminal has it, so that what is typed afterwards comes after it. Never rejects. */
+  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
   /** SIGKILL to the command and all that runs in its terminal. */
   kill(): void;
 }

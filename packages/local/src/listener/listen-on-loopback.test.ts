@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { SandboxService } from "@tidybox/protocol";
 import { expect, test } from "vitest";
-import { connectTo, refusalOf } from "../testing/test-service.ts";
+import { connectTo, pause, refusalOf } from "../testing/test-service.ts";
 import { listenOnLoopback } from "./listen-on-loopback.ts";
 
 test("serves any routes behind its token, and tells running calls that it closes", async () => {
@@ -133,3 +133,20 @@ test("reads compressed messages, many at once, and refuses those that become too
   );
   await listener.close();
 });
+
+test("closes although a client no longer reads what it was answered", async () => {
+  const listener = await listenOnLoopback({
+    routes: (router) =>
+      router.service(SandboxService, {
+        async *streamLogs() {
+          yield { data: new Uint8Array([1]) };
+          await pause(50);
+          yield { data: new Uint8Array([2]) };
+        },
+      }),
+  });
+  const client = connectTo(listener.baseUrl, listener.token);
+  await client.streamLogs({})[Symbol.asyncIterator]().next();
+  await pause(200);
+  await listener.close();
+}, 10_000);

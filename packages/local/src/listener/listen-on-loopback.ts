@@ -5,9 +5,8 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
@@ -15,6 +14,7 @@ import { connectionValues } from "../faults/connection-cut.ts";
 import { credentialCheck, randomToken } from "./bearer-token.ts";
 import { dropEndlessTimeouts } from "./endless-timeouts.ts";
 import { unpackingInTurns } from "./unpacking-in-turns.ts";
+import { routeHandler } from "./route-handler.ts";
 
 /** Calls that are still running when the listener closes get this long to say how they ended. */
 const CLOSE_SECONDS = 1;
@@ -55,7 +55,7 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     );
   }
   const shutdown = new AbortController();
-  const handle = connectNodeAdapter({
+  const handle = routeHandler({
     routes: options.routes,
     contextValues: connectionValues,
     readMaxBytes: MAX_MESSAGE_BYTES,
@@ -95,6 +95,11 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.listen(options.port ?? 0, host);
   try {
     await once(server, "listening");
@@ -114,6 +119,8 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     for (const session of sessions) session.close();
     await withDeadline(closed, CLOSE_SECONDS, () => new Error("late")).catch(() => {});
     for (const session of sessions) session.destroy();
+    // One that has closed in order waits for its client, who may not be reading any more.
+    for (const socket of sockets) socket.destroy();
     await closed;
   };
   return {

@@ -293,6 +293,8 @@ export class Sandboxes {
   async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
     const record = this.get(sandboxId);
     this.checkContainer(record, container);
+    // A deadline of 0 has passed before the call came.
+    signal.throwIfAborted();
     if (record.isStarting) {
       const canceled = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
