@@ -1,9 +1,11 @@
 import { parseArgs } from "node:util";
 import { clientImport } from "./cases/client-import.ts";
+import { coordinator } from "./cases/coordinator.ts";
 import { hundred } from "./cases/hundred.ts";
 import { exec, lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
+import { reapLeaked } from "./cases/reap.ts";
 import { streaming } from "./cases/streaming.ts";
 import { thousandExecs } from "./cases/thousand-execs.ts";
 import { type Result, printReport } from "./report.ts";
@@ -22,6 +24,8 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),
   streaming: () => streaming(quick ? 16 : 256, quick ? 1 : 5),
   "thousand-execs": () => thousandExecs(quick ? 50 : 1000),
+  reap: () => reapLeaked(quick ? [10, 100] : [10, 100, 1000]),
+  coordinator: () => coordinator(quick ? 3 : 15),
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
 };
 

@@ -5,6 +5,13 @@ export {
   type LoopbackOptions,
 } from "./listener/listen-on-loopback.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
+export {
+  identityOf,
+  type Liveness,
+  livenessOf,
+  type ProcessIdentity,
+} from "./state-folder/process-identity.ts";
+export { removeLeftovers as removeLocalLeftovers } from "./state-folder/leftovers.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export type { FaultOptions } from "./faults/fault-options.ts";
 export {
