@@ -1,4 +1,4 @@
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { type Code, ConnectError, type Transport } from "@connectrpc/connect";
 import type { Connection } from "@tidybox/client";
 
 /** The unary calls of a connection, by the RPC's name. */
@@ -28,7 +28,7 @@ export function watchCalls(
     most.set(name, Math.max(most.get(name) ?? 0, now));
     try {
       const code = refused[name];
-      if (code !== undefined) throw new ConnectError(`no ${name} for this key`, code);
+      if (code !== undefined) throw fromService(new ConnectError(`no ${name} for this key`, code));
       return await unary(method, ...rest);
     } finally {
       underWay.set(name, (underWay.get(name) ?? 1) - 1);
@@ -43,4 +43,9 @@ export function watchCalls(
       most.clear();
     },
   };
+}
+
+/** As the client knows an answer from a failure of its own end. */
+function fromService(error: ConnectError): ConnectError {
+  return Object.assign(error, { isWireError: true });
 }

@@ -6,11 +6,11 @@ import { note, printJson, printLine } from "../output.ts";
 
 export interface ReapLostOptions {
   readonly dryRun: boolean;
+  /** For each run. */
+  readonly timeoutSeconds: number;
   readonly olderThanSeconds?: number;
   readonly json: boolean;
 }
-
-const RUN_SECONDS = 120;
 
 /** Nothing can be left of these, or they are somebody else's to finish. */
 const DONE: ReadonlySet<LostRunOutcome> = new Set([
@@ -30,7 +30,7 @@ export async function reapLost({ json, ...options }: ReapLostOptions): Promise<v
   if (!options.dryRun) await removeLocalLeftovers(({ message }) => void notices.push(message));
   const connection = new Connection();
   try {
-    report(await finishLostRuns({ ...options, connection, timeoutSeconds: RUN_SECONDS }), notices, {
+    report(await finishLostRuns({ ...options, connection }), notices, {
       dryRun: options.dryRun,
       json,
     });

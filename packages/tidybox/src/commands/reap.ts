@@ -8,11 +8,11 @@ import { type ReapScope, scopeTags } from "./reap-scope.ts";
 
 export interface ReapCommandOptions extends ReapScope {
   readonly olderThan?: string;
+  readonly timeout: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
 
-const TIMEOUT_SECONDS = 120;
 const SETTLE_SECONDS = 1;
 
 const HELP_AFTER = `
@@ -39,6 +39,7 @@ export function reapCommand(): Command {
     .option("--ci", "the sandboxes of this CI pipeline, of all its jobs")
     .option("--lost", "those of runs on this machine whose processes are gone")
     .option("--older-than <time>", "only those created at least that long ago, such as 2h")
+    .option("--timeout <time>", "how long to try, with --lost for each run", "2m")
     .option("--dry-run", "only says what would be stopped")
     .option("--json", "one JSON document on stdout")
     .addHelpText("after", HELP_AFTER)
@@ -48,9 +49,14 @@ export function reapCommand(): Command {
 async function reap(options: ReapCommandOptions, command: Command): Promise<void> {
   const tags = scopeTags(options, (problem) => command.error(`error: ${problem}`));
   const olderThanSeconds =
-    options.olderThan === undefined ? undefined : parseDuration(options.olderThan);
+    options.olderThan === undefined ? undefined : parseDuration("--older-than", options.olderThan);
   const dryRun = options.dryRun === true;
-  const common = { dryRun, ...(olderThanSeconds === undefined ? {} : { olderThanSeconds }) };
+  const timeoutSeconds = parseDuration("--timeout", options.timeout);
+  const common = {
+    dryRun,
+    timeoutSeconds,
+    ...(olderThanSeconds === undefined ? {} : { olderThanSeconds }),
+  };
   if (options.lost === true) return reapLost({ ...common, json: options.json === true });
   const backends = await reachableBackends();
   try {
@@ -61,7 +67,6 @@ async function reap(options: ReapCommandOptions, command: Command): Promise<void
           connection,
           tags,
           settleSeconds: SETTLE_SECONDS,
-          timeoutSeconds: TIMEOUT_SECONDS,
           serviceMayEnd: local,
         }),
       ),
