@@ -1,5 +1,5 @@
 import { Connection } from "@tidybox/client";
-import { type LostRun, type LostRunOutcome, finishLostRuns } from "@tidybox/fixtures";
+import { type LostRun, type LostRunOutcome, finishLostRuns } from "@tidybox/fixtures/records";
 import { removeLocalLeftovers } from "@tidybox/local";
 import { EXIT_FAILED } from "../exit-status.ts";
 import { note, printJson, printLine } from "../output.ts";
