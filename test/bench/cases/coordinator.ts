@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -5,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { launchCoordinator } from "@tidybox/fixtures/launch";
 import { startRun } from "@tidybox/fixtures/runner";
-import { summarize } from "../measure.ts";
+import { summarize, timed } from "../measure.ts";
 import { type Result, describeSample } from "../report.ts";
 import { startService } from "../service.ts";
 import { pluginToGlobalSetup } from "../vitest-start.ts";
@@ -18,6 +20,8 @@ interface Observed {
   /** How long it would have waited then for a coordinator launched by the plugin. */
   readonly waitedMs: number;
   readonly bootedMs: number;
+  /** A Node that does nothing, in the same moment. */
+  readonly emptyMs: number;
   readonly idleBytes: number;
   readonly goneMs: number;
 }
@@ -58,6 +62,10 @@ async function observe(
     "from launch to answer, nothing else going on",
     all.map(({ bootedMs }) => bootedMs),
   );
+  const empty = summarize(
+    "a Node that does nothing, from spawn to exit",
+    all.map(({ emptyMs }) => emptyMs),
+  );
   const gone = summarize(
     "gone",
     all.map(({ goneMs }) => goneMs),
@@ -71,6 +79,7 @@ async function observe(
         describeSample(waited),
         `${describeSample(meanwhile)}, while the coordinator starts`,
         describeSample(booted),
+        describeSample(empty),
       ],
     },
     {
@@ -87,6 +96,7 @@ async function observe(
 
 async function observeOnce(backend: "local" | "coreweave", root: string): Promise<Observed> {
   const meanwhileMs = await pluginToGlobalSetup();
+  const emptyMs = await timed(() => once(spawn(process.execPath, ["-e", "0"]), "exit"));
   const launchedAt = performance.now();
   const launched = launchCoordinator();
   const run = await startRun({
@@ -107,7 +117,14 @@ async function observeOnce(backend: "local" | "coreweave", root: string): Promis
       throw new Error(`the coordinator ${pid} is still there after ${GONE_TIMEOUT_SECONDS} s`);
     await sleep(10);
   }
-  return { meanwhileMs, waitedMs, bootedMs, idleBytes, goneMs: performance.now() - finishedAt };
+  return {
+    meanwhileMs,
+    waitedMs,
+    bootedMs,
+    emptyMs,
+    idleBytes,
+    goneMs: performance.now() - finishedAt,
+  };
 }
 
 function residentBytes(pid: number): number {
