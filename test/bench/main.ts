@@ -1,12 +1,14 @@
 import { parseArgs } from "node:util";
 import { burst } from "./cases/burst.ts";
 import { clientImport } from "./cases/client-import.ts";
+import { coordinator } from "./cases/coordinator.ts";
 import { docker } from "./cases/docker.ts";
 import { exec } from "./cases/exec.ts";
 import { hundred } from "./cases/hundred.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
+import { reapLeaked } from "./cases/reap.ts";
 import { streaming } from "./cases/streaming.ts";
 import { thousandExecs } from "./cases/thousand-execs.ts";
 import { type Result, printReport } from "./report.ts";
@@ -26,6 +28,8 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),
   streaming: () => streaming(quick ? 16 : 256, quick ? 1 : 5),
   "thousand-execs": () => thousandExecs(quick ? 50 : 1000),
+  reap: () => reapLeaked(quick ? [10, 100] : [10, 100, 1000]),
+  coordinator: () => coordinator(quick ? 3 : 15),
   docker: () => docker(quick ? 5 : 40),
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
 };

@@ -52,7 +52,12 @@ export function startVitest(project: Project, options: RunOptions = {}): Running
     ],
     {
       cwd: project.directory,
-      env: outsideEnvironment({ CI: "1", NO_COLOR: "1", TMPDIR: project.temp, ...options.env }),
+      env: outsideEnvironment({
+        ...{ CI: "1", NO_COLOR: "1", TMPDIR: project.temp },
+        // Records of runs that are left on purpose are not this account's.
+        XDG_STATE_HOME: join(project.temp, "state"),
+        ...options.env,
+      }),
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     },

@@ -11,6 +11,7 @@ export {
   livenessOf,
   type ProcessIdentity,
 } from "./state-folder/process-identity.ts";
+export { removeLeftovers as removeLocalLeftovers } from "./state-folder/leftovers.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export type { FaultOptions } from "./faults/fault-options.ts";
 export {

@@ -77,12 +77,12 @@ export function wantedTags(
   return [...(options.run === undefined ? [] : [runTag(options.run)]), ...(options.tag ?? [])];
 }
 
-/** Seconds from `90`, `90s`, `15m`, `2h` or `3d`. */
-export function parseDuration(text: string): number {
+/** Seconds from `90`, `90s`, `15m`, `2h` or `3d`; `flag` is what it was given to. */
+export function parseDuration(flag: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(text.trim());
   if (match === null) {
     throw new ConfigurationError({
-      message: `--older-than cannot be read: ${JSON.stringify(text)}.`,
+      message: `${flag} cannot be read: ${JSON.stringify(text)}.`,
       advice: "Write a number with s, m, h or d behind it, such as 2h.",
     });
   }

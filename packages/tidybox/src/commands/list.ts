@@ -1,6 +1,7 @@
 import { Sandbox, UnavailableError } from "@tidybox/client";
 import { isLocalRunner } from "@tidybox/client/internal";
-import { runTag } from "@tidybox/fixtures";
+import { makersOf, runTag } from "@tidybox/fixtures";
+import { printable } from "@tidybox/fixtures/printable";
 import { Command } from "commander";
 import { type ReachableBackend, reachableBackends, wantedTags } from "../backends.ts";
 import { note, printJson, printLine, table } from "../output.ts";
@@ -12,13 +13,24 @@ interface ListOptions {
   readonly json?: boolean;
 }
 
+const HELP_AFTER = `
+Where: the service of CWSANDBOX_BASE_URL and CWSANDBOX_API_KEY when one of them is set, else every
+local service of this user.
+
+Examples:
+  tidybox list
+  tidybox list --run 7f3k2m9x0q4v8d1s6p5t
+  tidybox list --tag tidybox --all --json
+`;
+
 export function listCommand(): Command {
   return new Command("list")
-    .description("what is there, with age, state and test")
+    .description("what is there, with its age, state, test, run, worker and host")
     .option("--tag <tag...>", "only sandboxes with this tag; several tags: all of them")
     .option("--run <id>", "only sandboxes of this run")
     .option("--all", "ended ones too, as long as the service remembers them")
     .option("--json", "one JSON document on stdout")
+    .addHelpText("after", HELP_AFTER)
     .action(list);
 }
 
@@ -34,17 +46,16 @@ async function list(options: ListOptions): Promise<void> {
   } else if (found.length === 0) {
     note(backends.length === 0 ? "nothing: no local service of this user is running" : "nothing");
   } else {
-    const rows = found.map(({ id, state, ageSeconds, test, backend }) => [
-      id,
-      state,
-      age(ageSeconds),
-      test ?? "",
+    const rows = found.map(({ id, state, ageSeconds, test, run, worker, host, backend }) => [
+      ...[id, state, age(ageSeconds), printable(test ?? "")],
+      ...[run, worker, host].map((each) => printable(each ?? "")),
       backend,
     ]);
-    for (const line of table([["SANDBOX", "STATE", "AGE", "TEST", "WHERE"], ...rows]))
-      printLine(line);
+    for (const line of table([HEADER, ...rows])) printLine(line);
   }
 }
+
+const HEADER = ["SANDBOX", "STATE", "AGE", "TEST", "RUN", "WORKER", "HOST", "WHERE"];
 
 async function rowsOf(backend: ReachableBackend, tags: readonly string[], showTerminated: boolean) {
   const { name, connection, local } = backend;
@@ -73,6 +84,8 @@ function row(sandbox: Sandbox, backend: string) {
         : Math.round((Date.now() - sandbox.createdAt.getTime()) / 1000),
     test: sandbox.annotations["tidybox.test"],
     file: sandbox.annotations["tidybox.file"],
+    ...makersOf(sandbox.tags),
+    host: sandbox.annotations["tidybox.host"],
     tags: sandbox.tags,
     backend,
   };
