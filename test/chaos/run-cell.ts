@@ -1,0 +1,248 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Connection } from "@tidybox/client";
+import { type Bed, type Project, makeProject } from "../support/bed.ts";
+import { processesWith, tidybox, until } from "../support/observer.ts";
+import { type Served, startServe } from "../support/serve.ts";
+import { standBy } from "./bystander.ts";
+import type { Cell } from "./cells.ts";
+import { Chance } from "./chance.ts";
+import { faultFlags } from "./fault-flags.ts";
+import { type Gate, openGate } from "./gate.ts";
+import { type LaunchEnd, type Launched, launch } from "./launch.ts";
+import { type Observed, activeSandboxes, countRemains, lookAround } from "./remains.ts";
+import { type Scene, type Struck, seconds } from "./strikes/strike.ts";
+import { NOTES_FILE, type Note, type RunPlan, testName } from "./suite/plan.ts";
+import { type Facts, PATIENCE_SECONDS, type Verdict, judge } from "./verdict.ts";
+
+const END_SECONDS = 60;
+const NOTED_SECONDS = 60;
+
+/** A run of its own service, struck once, watched to its end and beyond. Leaves nothing behind. */
+export async function runCell(bed: Bed, cell: Cell, seed: number): Promise<Verdict> {
+  const chance = new Chance(seed, cell.name);
+  const plan = planOf(cell, chance);
+  await using service = await startServe(bed);
+  const connection = connectionOf(service);
+  try {
+    await using bystander = await standBy(connection);
+    await using gate = await openGate(service.env["CWSANDBOX_BASE_URL"] ?? "");
+    const served = cell.backend === "served";
+    if (served && cell.strike.faults !== undefined)
+      await tidybox(
+        bed,
+        ["rehearse", ...faultFlags(cell.strike.faults, bystander.count)],
+        service.env,
+      );
+    await using project = await makeProject(bed, cell.framework.files(cell.setup, plan));
+    const observed: Observed = {
+      project,
+      runId: plan.runId,
+      mark: `chaos-mark-${plan.runId}`,
+      sleepSeconds: plan.sleepSeconds,
+      connection: served ? connection : undefined,
+    };
+    const seen = await strikeAndWatch(cell, plan, {
+      observed,
+      chance,
+      service,
+      gate: served ? gate : undefined,
+    });
+    // The bystander is looked at without what goes wrong on purpose.
+    if (served && cell.strike.faults !== undefined)
+      await tidybox(bed, ["rehearse", "--clear"], service.env);
+    return judge({
+      ...seen,
+      cell,
+      seed,
+      plan,
+      touchedBystanders: await bystander.touched(),
+    });
+  } finally {
+    connection.close();
+  }
+}
+
+function connectionOf({ env }: Served): Connection {
+  return new Connection({
+    baseUrl: env["CWSANDBOX_BASE_URL"] ?? "",
+    apiKey: env["CWSANDBOX_API_KEY"] ?? "",
+  });
+}
+
+function planOf({ strike, backend }: Cell, chance: Chance): RunPlan {
+  const { misdeed, faults, plan = {} } = strike;
+  const usual = { files: 6, testsPerFile: 3, workers: 3, maxSandboxes: 8, pairs: true, rounds: 3 };
+  const { files, testsPerFile } = { ...usual, ...plan };
+  const test = testName(
+    Math.floor(chance.between(0, files)),
+    Math.floor(chance.between(0, testsPerFile)),
+  );
+  return {
+    ...usual,
+    runId: `chaos-${randomBytes(8).toString("hex")}`,
+    victim: misdeed === undefined ? undefined : { test, misdeed },
+    bail: false,
+    tinyMemoryLimit: false,
+    faults: backend === "embedded" ? faults : undefined,
+    sleepSeconds: 500_000 + randomBytes(3).readUIntBE(0, 3),
+    ...plan,
+  };
+}
+
+interface Stage {
+  readonly observed: Observed;
+  readonly chance: Chance;
+  readonly service: Served;
+  readonly gate: Gate | undefined;
+}
+
+type Seen = Pick<
+  Facts,
+  "notes" | "hitPids" | "end" | "output" | "seconds" | "remains" | "workerSeconds" | "workersLeft"
+>;
+
+async function strikeAndWatch(cell: Cell, plan: RunPlan, stage: Stage): Promise<Seen> {
+  const { observed } = stage;
+  const { strike } = cell;
+  const run = launch(observed.project, {
+    command: cell.framework.command(observed.project.bed, observed.project),
+    surroundings: strike.surroundings ?? "pipe",
+    env: { ...strike.env, ...serviceEnvironment(stage), TIDYBOX_TEST_MARK: observed.mark },
+  });
+  try {
+    const scene = sceneOf(cell, stage, run);
+    const struck = (await strike.perform?.(scene)) ?? { atMs: performance.now() };
+    const ofHit = strike.hits === "worker" ? await watchHitWorkers(scene, struck, observed) : {};
+    const end = await within(run.ended, strike.endSeconds ?? END_SECONDS);
+    const endedAtMs = performance.now();
+    if (end === undefined) killAll(observed.mark);
+    await strike.afterwards?.(scene);
+    const { remains } = await settle(observed);
+    return {
+      notes: scene.notes(),
+      hitPids: struck.workerPids ?? [],
+      end,
+      output: run.output(),
+      seconds:
+        countRemains(remains) === 0 ? (performance.now() - endedAtMs) / 1000 : undefined,
+      remains,
+      workerSeconds: undefined,
+      workersLeft: [],
+      ...ofHit,
+    };
+  } finally {
+    // Orphans of Vitest 3.2, and whatever else is still there.
+    killAll(observed.mark);
+    killAll(`sleep\0${plan.sleepSeconds}`);
+    await within(run.ended, 5);
+  }
+}
+
+function serviceEnvironment({ service, gate }: Stage): Readonly<Record<string, string>> {
+  return gate === undefined ? {} : { ...service.env, CWSANDBOX_BASE_URL: gate.baseUrl };
+}
+
+function sceneOf(cell: Cell, { observed, chance, service, gate }: Stage, run: Launched): Scene {
+  const { project, mark } = observed;
+  const notes = () => notesOf(project);
+  const noted: Scene["noted"] = async (what, wanted) => {
+    const { answer } = await until(
+      what,
+      NOTED_SECONDS,
+      () => ({ notes: notes(), isOver: !run.isRunning() }),
+      (now) => wanted(now.notes) || now.isOver,
+    );
+    if (!wanted(answer.notes)) throw new Error(`the run ended before ${what}:\n${run.output()}`);
+    return answer.notes;
+  };
+  return {
+    where: { ...cell.setup, backend: cell.backend },
+    chance,
+    run,
+    gate,
+    notes,
+    noted,
+    runnerPid: async () => {
+      const found = await noted("the runner", (all) => all.some(({ kind }) => kind === "runner"));
+      return found.find(({ kind }) => kind === "runner")?.pid ?? run.pid;
+    },
+    coordinatorPid: async () => {
+      const { answer } = await until(
+        "the coordinator",
+        10,
+        () => processesWith(mark).find(({ command }) => command.includes("tidybox-coordinator")),
+        (found) => found !== undefined,
+      );
+      if (answer === undefined) throw new Error("there is no coordinator");
+      return answer.pid;
+    },
+    pids: () => processesWith(mark).map(({ pid }) => pid),
+    tidybox: async (args) => {
+      await tidybox(project.bed, args, { ...service.env, TMPDIR: project.temp });
+    },
+  };
+}
+
+/** While the run goes on: its other workers have sandboxes still, and keep them. */
+async function watchHitWorkers(
+  scene: Scene,
+  { atMs, workerPids = [] }: Struck,
+  observed: Observed,
+): Promise<Partial<Seen>> {
+  if (workerPids.length === 0) return {};
+  const ids = new Set(
+    scene.notes().flatMap(({ pid, sandboxIds = [] }) => (workerPids.includes(pid) ? sandboxIds : [])),
+  );
+  for (;;) {
+    const left = (await activeSandboxes(observed)).filter((id) => ids.has(id));
+    const workerSeconds = (performance.now() - atMs) / 1000;
+    if (left.length === 0) return { workerSeconds };
+    if (workerSeconds > PATIENCE_SECONDS) return { workersLeft: left };
+    await seconds(0.1);
+  }
+}
+
+async function settle(observed: Observed): Promise<Pick<Seen, "remains">> {
+  const until = performance.now() + PATIENCE_SECONDS * 1000;
+  for (;;) {
+    const remains = await lookAround(observed);
+    if (countRemains(remains) === 0 || performance.now() > until) return { remains };
+    await seconds(0.1);
+  }
+}
+
+/** A line that is being written is not one yet. */
+function notesOf({ directory }: Project): readonly Note[] {
+  let text: string;
+  try {
+    text = readFileSync(join(directory, NOTES_FILE), "utf8");
+  } catch {
+    return [];
+  }
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Note);
+}
+
+async function within(ended: Promise<LaunchEnd>, limit: number): Promise<LaunchEnd | undefined> {
+  let late: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<undefined>((resolve) => {
+    late = setTimeout(() => resolve(undefined), limit * 1000);
+  });
+  const end = await Promise.race([ended, tooLate]);
+  clearTimeout(late);
+  return end;
+}
+
+function killAll(text: string): void {
+  for (const { pid } of processesWith(text)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended in this moment.
+    }
+  }
+}
