@@ -22,7 +22,7 @@ export class Chance {
   shuffled<T>(all: readonly T[]): readonly T[] {
     return all
       .map((each) => ({ each, at: this.#draw() }))
-      .sort((one, other) => one.at - other.at)
+      .toSorted((one, other) => one.at - other.at)
       .map(({ each }) => each);
   }
 }

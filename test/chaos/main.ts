@@ -44,7 +44,8 @@ function help(): number {
 }
 
 async function main(): Promise<number> {
-  const seed = values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber("seed", values.seed);
+  const seed =
+    values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber("seed", values.seed);
   const cells = chooseCells(seed);
   if (values.list) {
     for (const { name, pending } of cells)
@@ -93,7 +94,10 @@ function chooseCells(seed: number): readonly Cell[] {
   return chosen;
 }
 
-async function installBeds(root: string, cells: readonly Cell[]): Promise<ReadonlyMap<string, Bed>> {
+async function installBeds(
+  root: string,
+  cells: readonly Cell[],
+): Promise<ReadonlyMap<string, Bed>> {
   const tarballs = await packAll();
   const beds = new Map<string, Bed>();
   for (const version of new Set(cells.map(({ setup }) => setup.version)))
@@ -133,6 +137,7 @@ async function strikeAll(
       left: 0,
       touched: 0,
       seconds: undefined,
+      quietSeconds: undefined,
       goalSeconds: 0,
       isLate: false,
       exit: "none",

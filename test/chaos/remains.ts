@@ -13,8 +13,10 @@ import {
 export interface Remains {
   /** Active under the run's tag, as the service itself says. */
   readonly sandboxIds: readonly string[];
-  /** Of the run, by what stands in their environment, and of its sandboxes. */
+  /** Of the run: runner, workers, coordinator, by what stands in their environment. */
   readonly processes: readonly ProcessInfo[];
+  /** Of what its sandboxes run. */
+  readonly sandboxProcesses: readonly ProcessInfo[];
   readonly folders: readonly string[];
   readonly mounts: readonly string[];
 }
@@ -31,7 +33,8 @@ export interface Observed {
 export async function lookAround(run: Observed): Promise<Remains> {
   return {
     sandboxIds: await activeSandboxes(run),
-    processes: [...processesWith(run.mark), ...processesWith(`sleep\0${run.sleepSeconds}`)],
+    processes: processesWith(run.mark),
+    sandboxProcesses: processesWith(`sleep\0${run.sleepSeconds}`),
     folders: serviceFolders(run.project),
     mounts: readFileSync("/proc/mounts", "utf8")
       .split("\n")
@@ -53,16 +56,23 @@ export async function activeSandboxes(run: Observed): Promise<readonly string[]>
   return all.map(({ id }) => id);
 }
 
-export function countRemains({ sandboxIds, processes, folders, mounts }: Remains): number {
-  return sandboxIds.length + processes.length + folders.length + mounts.length;
+export function hasSandboxes({ sandboxIds, sandboxProcesses }: Remains): boolean {
+  return sandboxIds.length + sandboxProcesses.length > 0;
+}
+
+export function countRemains(remains: Remains): number {
+  return Object.values(remains).reduce((sum, things) => sum + things.length, 0);
 }
 
 /** For a person; one line each. */
 export function describeRemains(remains: Remains): readonly string[] {
+  const { sandboxIds, processes, sandboxProcesses, folders, mounts } = remains;
   return [
-    ...remains.sandboxIds.map((id) => `sandbox ${id} is active`),
-    ...remains.processes.map(({ pid, command }) => `process ${pid}: ${command.slice(0, 80)}`),
-    ...remains.folders.map((folder) => `temporary folder ${folder}`),
-    ...remains.mounts.map((mount) => `mount ${mount}`),
+    ...sandboxIds.map((id) => `sandbox ${id} is active`),
+    ...[...processes, ...sandboxProcesses].map(
+      ({ pid, command }) => `process ${pid}: ${command.slice(0, 80)}`,
+    ),
+    ...folders.map((folder) => `temporary folder ${folder}`),
+    ...mounts.map((mount) => `mount ${mount}`),
   ];
 }

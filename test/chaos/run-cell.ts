@@ -11,7 +11,13 @@ import { Chance } from "./chance.ts";
 import { faultFlags } from "./fault-flags.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { type LaunchEnd, type Launched, launch } from "./launch.ts";
-import { type Observed, activeSandboxes, countRemains, lookAround } from "./remains.ts";
+import {
+  type Observed,
+  activeSandboxes,
+  countRemains,
+  hasSandboxes,
+  lookAround,
+} from "./remains.ts";
 import { type Scene, type Struck, seconds } from "./strikes/strike.ts";
 import { NOTES_FILE, type Note, type RunPlan, testName } from "./suite/plan.ts";
 import { type Facts, PATIENCE_SECONDS, type Verdict, judge } from "./verdict.ts";
@@ -100,7 +106,15 @@ interface Stage {
 
 type Seen = Pick<
   Facts,
-  "notes" | "hitPids" | "end" | "output" | "seconds" | "remains" | "workerSeconds" | "workersLeft"
+  | "notes"
+  | "hitPids"
+  | "end"
+  | "output"
+  | "seconds"
+  | "quietSeconds"
+  | "remains"
+  | "workerSeconds"
+  | "workersLeft"
 >;
 
 async function strikeAndWatch(cell: Cell, plan: RunPlan, stage: Stage): Promise<Seen> {
@@ -119,15 +133,13 @@ async function strikeAndWatch(cell: Cell, plan: RunPlan, stage: Stage): Promise<
     const endedAtMs = performance.now();
     if (end === undefined) killAll(observed.mark);
     await strike.afterwards?.(scene);
-    const { remains } = await settle(observed);
+    const settled = await settle(observed, endedAtMs);
     return {
       notes: scene.notes(),
       hitPids: struck.workerPids ?? [],
       end,
       output: run.output(),
-      seconds:
-        countRemains(remains) === 0 ? (performance.now() - endedAtMs) / 1000 : undefined,
-      remains,
+      ...settled,
       workerSeconds: undefined,
       workersLeft: [],
       ...ofHit,
@@ -193,7 +205,9 @@ async function watchHitWorkers(
 ): Promise<Partial<Seen>> {
   if (workerPids.length === 0) return {};
   const ids = new Set(
-    scene.notes().flatMap(({ pid, sandboxIds = [] }) => (workerPids.includes(pid) ? sandboxIds : [])),
+    scene
+      .notes()
+      .flatMap(({ pid, sandboxIds = [] }) => (workerPids.includes(pid) ? sandboxIds : [])),
   );
   for (;;) {
     const left = (await activeSandboxes(observed)).filter((id) => ids.has(id));
@@ -204,11 +218,18 @@ async function watchHitWorkers(
   }
 }
 
-async function settle(observed: Observed): Promise<Pick<Seen, "remains">> {
-  const until = performance.now() + PATIENCE_SECONDS * 1000;
+/** Sandboxes count until the last time one is seen, however late it was made. */
+async function settle(
+  observed: Observed,
+  endedAtMs: number,
+): Promise<Pick<Seen, "remains" | "seconds" | "quietSeconds">> {
+  let emptyAt: number | undefined;
   for (;;) {
     const remains = await lookAround(observed);
-    if (countRemains(remains) === 0 || performance.now() > until) return { remains };
+    const now = (performance.now() - endedAtMs) / 1000;
+    emptyAt = hasSandboxes(remains) ? undefined : (emptyAt ?? now);
+    if (countRemains(remains) === 0) return { remains, seconds: emptyAt, quietSeconds: now };
+    if (now > PATIENCE_SECONDS) return { remains, seconds: emptyAt, quietSeconds: undefined };
     await seconds(0.1);
   }
 }

@@ -1,10 +1,26 @@
 import type { Verdict } from "./verdict.ts";
 
-/** One line for each strike: cells, left, touched, median and worst seconds. */
+/** One line for each strike: cells, left, touched, median and worst seconds; and when all was quiet. */
 export function tableOf(verdicts: readonly Verdict[]): readonly string[] {
   const strikes = [...new Set(verdicts.map(({ strike }) => strike))].toSorted();
-  const rows = strikes.map((strike) => rowOf(strike, verdicts.filter((each) => each.strike === strike)));
-  const head = ["STRIKE", "CELLS", "MADE", "LEFT", "TOUCHED", "MEDIAN S", "WORST S", "LATE", "FAILED"];
+  const rows = strikes.map((strike) =>
+    rowOf(
+      strike,
+      verdicts.filter((each) => each.strike === strike),
+    ),
+  );
+  const head = [
+    "STRIKE",
+    "CELLS",
+    "MADE",
+    "LEFT",
+    "TOUCHED",
+    "MEDIAN S",
+    "WORST S",
+    "QUIET S",
+    "LATE",
+    "FAILED",
+  ];
   return aligned([head, ...rows, rowOf("all", verdicts)]);
 }
 
@@ -23,6 +39,9 @@ function rowOf(name: string, verdicts: readonly Verdict[]): readonly string[] {
     sum(({ touched }) => touched),
     shown(times[Math.floor((times.length - 1) / 2)]),
     times.length < verdicts.length ? "never" : shown(times.at(-1)),
+    verdicts.some(({ quietSeconds }) => quietSeconds === undefined)
+      ? "never"
+      : shown(Math.max(...verdicts.map(({ quietSeconds = 0 }) => quietSeconds))),
     sum(({ isLate }) => Number(isLate)),
     sum(({ ok }) => Number(!ok)),
   ];

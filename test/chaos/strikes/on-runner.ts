@@ -2,7 +2,8 @@ import { type Exit, type Scene, type Strike, type Struck, atAnyMoment, seconds }
 
 export const strikesOnRunner: readonly Strike[] = [
   signal("runner-sigint", "SIGINT to the runner", 130, (pid) => process.kill(pid, "SIGINT")),
-  signal("runner-sigint-twice", "SIGINT to the runner, twice", 130, async (pid) => {
+  // The second finds the runner's own handler, or nothing any more.
+  signal("runner-sigint-twice", "SIGINT to the runner, twice", [130, "SIGINT"], async (pid) => {
     process.kill(pid, "SIGINT");
     await seconds(0.005);
     killIfThere(pid, "SIGINT");
@@ -51,7 +52,8 @@ export const strikesOnRunner: readonly Strike[] = [
   {
     name: "reader-gone",
     what: "the output is piped to a reader that goes away (| head)",
-    hits: "nobody",
+    // Whether it goes on is the framework's business: see the table of runners.
+    hits: "runner",
     // Of the pipe, whose status is its last command's.
     exit: () => 0,
     surroundings: "head",
@@ -61,7 +63,7 @@ export const strikesOnRunner: readonly Strike[] = [
 function signal(
   name: string,
   what: string,
-  exit: Exit,
+  exit: Exit | readonly Exit[],
   send: (runnerPid: number) => unknown,
 ): Strike {
   return {

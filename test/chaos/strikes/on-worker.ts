@@ -1,4 +1,11 @@
-import { type Scene, type Strike, type Struck, type Where, seconds, whileTestsRun } from "./strike.ts";
+import {
+  type Scene,
+  type Strike,
+  type Struck,
+  type Where,
+  seconds,
+  whileTestsRun,
+} from "./strike.ts";
 
 const workersAreProcesses = (where: Where) => where.workersAreProcesses;
 

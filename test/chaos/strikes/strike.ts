@@ -61,7 +61,7 @@ export interface Strike {
   readonly hits: Hit;
   /** Everywhere when absent. */
   readonly appliesTo?: (where: Where) => boolean;
-  readonly exit: (where: Where) => Exit;
+  readonly exit: (where: Where) => Exit | readonly Exit[];
   /** Of the suite: what is different from the usual plan. */
   readonly plan?: Partial<RunPlan>;
   /** A test drawn by lot does that. */

@@ -63,7 +63,8 @@ const MISDEEDS: Readonly<Record<Misdeed, string>> = {
   "times-out": "await new Promise(() => {});",
   "hangs-in-hook": "",
   "blocks-the-loop": "const until = Date.now() + 10_000; while (Date.now() < until) {}",
-  "runs-out-of-memory": "const hoard = []; for (;;) hoard.push(new Array(100_000).fill(Math.random()));",
+  "runs-out-of-memory":
+    "const hoard = []; for (;;) hoard.push(new Array(100_000).fill(Math.random()));",
   "calls-exit": "process.exit(3);",
   "rejects-unhandled": `void Promise.reject(new Error("nobody handles this")); await pause(200);`,
 };
