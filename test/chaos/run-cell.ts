@@ -10,7 +10,7 @@ import type { Cell } from "./cells.ts";
 import { Chance } from "./chance.ts";
 import { faultFlags } from "./fault-flags.ts";
 import { type Gate, openGate } from "./gate.ts";
-import { type LaunchEnd, type Launched, launch } from "./launch.ts";
+import { type LaunchEnd, type Launched, launch } from "../support/launch.ts";
 import {
   type Observed,
   activeSandboxes,
@@ -193,6 +193,10 @@ function sceneOf(cell: Cell, { observed, chance, service, gate }: Stage, run: La
     pids: () => processesWith(mark).map(({ pid }) => pid),
     tidybox: async (args) => {
       await tidybox(project.bed, args, { ...service.env, TMPDIR: project.temp });
+    },
+    nextService: async () => {
+      const next = await startServe(project.bed, [], { TMPDIR: project.temp });
+      await next[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Cell } from "./cells.ts";
-import type { LaunchEnd } from "./launch.ts";
+import type { LaunchEnd } from "../support/launch.ts";
 import { type Remains, countRemains, describeRemains } from "./remains.ts";
 import type { Exit, Hit } from "./strikes/strike.ts";
 import type { Note, RunPlan } from "./suite/plan.ts";
@@ -113,22 +113,20 @@ function falselyHurt({ cell, plan, notes, hitPids }: Facts): readonly string[] {
   const worker = strike.hits === "worker";
   // One process, or one that takes the others along: there is nobody else to be spared.
   if (worker && (setup.diesWithAWorker || !setup.workersAreProcesses)) return [];
-  const victims = new Set(
-    notes.filter(({ test }) => test === plan.victim?.test).map(({ pid }) => pid),
-  );
+  const victim = plan.victim?.test;
+  const victimPids = notes.flatMap(({ test, pid }) => (test === victim ? [pid] : []));
+  const isMeant = ({ test, pid }: Note): boolean => {
+    if (worker) return hitPids.includes(pid) || victimPids.includes(pid);
+    // `--bail` aborts tests under way: their calls fail, as they should.
+    return strike.hits === "test" && (test === victim || plan.bail);
+  };
   const trouble = notes
-    .filter(({ kind, pid }) => kind === "trouble" && !(worker && victims.has(pid)))
-    .filter(({ pid, test }) => !(worker && hitPids.includes(pid)) && !cutShort(cell, plan, test))
+    .filter((note) => note.kind === "trouble" && !isMeant(note))
     .map(({ test, error }) => `${test}: ${error}`);
   if (strike.hits !== "nobody") return trouble;
   const done = new Set(notes.filter(({ kind }) => kind === "done").map(({ test }) => test)).size;
   const all = plan.files * plan.testsPerFile;
   return done === all ? trouble : [...trouble, `only ${done} of ${all} tests came to their end`];
-}
-
-/** `--bail` aborts tests under way: their calls fail, as they should. */
-function cutShort(cell: Cell, plan: RunPlan, test: string | undefined): boolean {
-  return plan.bail && cell.strike.hits === "test" && test !== undefined;
 }
 
 /** The account's own sum: made = stopped by test + by session + reaped + left. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Project } from "../support/bed.ts";
-import { outsideEnvironment } from "../support/environment.ts";
+import type { Project } from "./bed.ts";
+import { outsideEnvironment } from "./environment.ts";
 
 /**
  * What stands around the runner: nothing (a process group of its own, both streams into a pipe), a

@@ -1,4 +1,4 @@
-import type { Launched, Surroundings } from "../launch.ts";
+import type { Launched, Surroundings } from "../../support/launch.ts";
 
 /** A bad end of a run, without any tidybox: two workers, `a` and `b`, each in the body of a test. */
 export interface BadEnd {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Bed, type Project, makeProject } from "../../support/bed.ts";
 import { processesWith, until } from "../../support/observer.ts";
 import { vitest } from "../frameworks/vitest.ts";
-import { type Launched, launch } from "../launch.ts";
+import { type Launched, launch } from "../../support/launch.ts";
 import { seconds } from "../strikes/strike.ts";
 import type { BadEnd } from "./bad-ends.ts";
 

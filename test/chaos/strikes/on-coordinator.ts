@@ -1,4 +1,4 @@
-import { type Strike, atAnyMoment, whileTestsRun } from "./strike.ts";
+import { type Scene, type Strike, atAnyMoment, whileTestsRun } from "./strike.ts";
 
 export const strikesOnCoordinator: readonly Strike[] = [
   {
@@ -13,6 +13,7 @@ export const strikesOnCoordinator: readonly Strike[] = [
       process.kill(await scene.coordinatorPid(), "SIGKILL");
       return { atMs: performance.now() };
     },
+    afterwards: tidiedByTheNext,
   },
   {
     name: "all-sigkill",
@@ -24,10 +25,16 @@ export const strikesOnCoordinator: readonly Strike[] = [
       for (const pid of scene.pids()) process.kill(pid, "SIGKILL");
       return { atMs: performance.now() };
     },
-    afterwards: async ({ where, tidybox }) => {
-      if (where.backend === "served") await tidybox(["reap", "--lost"]);
+    afterwards: async (scene) => {
+      if (scene.where.backend === "served") await scene.tidybox(["reap", "--lost"]);
+      else await tidiedByTheNext(scene);
     },
     pending: ({ backend }) =>
       backend === "served" ? "needs `tidybox reap --lost` (branch records)" : undefined,
   },
 ];
+
+/** Sandboxes die with their service; its folder stays until the next one starts. */
+async function tidiedByTheNext({ where, nextService }: Scene): Promise<void> {
+  if (where.backend === "embedded") await nextService();
+}

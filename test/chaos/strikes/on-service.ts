@@ -56,7 +56,7 @@ export const strikesOnService: readonly Strike[] = [
     what: "each call of the service takes 2 s more",
     hits: "nobody",
     exit: () => 0,
-    plan: { rounds: 1 },
+    plan: { rounds: 1, testsPerFile: 1 },
     faults: {
       latency: {
         create: EACH_CALL,

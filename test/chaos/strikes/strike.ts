@@ -2,7 +2,7 @@ import type { FaultOptions } from "@tidybox/local";
 import type { Chance } from "../chance.ts";
 import type { Setup } from "../framework.ts";
 import type { Gate } from "../gate.ts";
-import type { Launched, Surroundings } from "../launch.ts";
+import type { Launched, Surroundings } from "../../support/launch.ts";
 import type { Misdeed, Note, RunPlan } from "../suite/plan.ts";
 
 /** `served`: `tidybox serve` in a process of its own, in the remote service's place. */
@@ -29,6 +29,8 @@ export interface Scene {
   pids(): readonly number[];
   /** The packed `tidybox` command, with the run's service. */
   tidybox(args: readonly string[]): Promise<void>;
+  /** The next local service on this machine starts, which tidies up behind one that is gone. */
+  nextService(): Promise<void>;
 }
 
 /** Whom it hits: the others must not feel it. */
