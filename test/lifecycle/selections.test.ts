@@ -81,18 +81,19 @@ test("busy", async ({ sandbox, createSandbox }) => {
 `;
 
 describe.each(inject("beds"))("Vitest $version", (bed) => {
-  test("--retry and repeats: each attempt has a sandbox of its own", async () => {
+  test("--retry: each attempt has a sandbox of its own", async () => {
     await using project = await makeProject(bed, { "again.test.ts": AGAIN });
-    const run = await runVitest(project, { args: ["--retry=2"] });
+    const run = await runVitest(project, { args: ["--retry=2", "-t", "retried"] });
     expect(run.exitCode, run.output).toBe(0);
-    expect(new Set(await notedIds(project)).size).toBe(9);
-    expect(run.account).toMatch(/9 sandboxes: 9 stopped by tests, 0 left/);
+    expect(new Set(await notedIds(project)).size).toBe(6);
+    expect(run.account).toMatch(/6 sandboxes: 6 stopped by tests, 0 left/);
   });
 
-  test("-t: only the chosen test costs a sandbox", async () => {
+  test("-t and repeats: only the chosen test costs sandboxes, one for each time", async () => {
     await using project = await makeProject(bed, { "again.test.ts": AGAIN });
     const run = await runVitest(project, { args: ["-t", "^repeated$"] });
     expect(run.exitCode, run.output).toBe(0);
+    expect(new Set(await notedIds(project)).size).toBe(3);
     expect(run.account).toMatch(/3 sandboxes: 3 stopped by tests, 0 left/);
   });
 

@@ -18,8 +18,10 @@ export interface ObservedEnd {
   readonly workers: string;
 }
 
-/** Long enough to be seen in the middle, after the slowest end. */
-const BODY_SECONDS = 4;
+/** What a worker reports of a test's start has arrived: a report that fails ends some workers. */
+const QUIET_SECONDS = 1;
+/** From then on. That of `a` ends well before that of `b`, and both well after a look. */
+const BODY_SECONDS = { a: 3, b: 6 } as const;
 const HOOKS_FILE = "hooks.txt";
 const START_SECONDS = 60;
 const END_SECONDS = 60;
@@ -39,11 +41,12 @@ export async function observeEnd(bed: Bed, end: BadEnd, mark: string): Promise<O
       () => [bodyOf(project, "a"), bodyOf(project, "b")],
       (pids) => pids.every((pid) => pid !== undefined),
     );
+    await seconds(QUIET_SECONDS);
     end.strike?.(run, answer[0] ?? 0);
     const { exitCode, signal } = await ended(run);
     await seconds(1);
     const soon = processesWith(mark).length;
-    await seconds(BODY_SECONDS + 2);
+    await seconds(BODY_SECONDS.b + 1);
     const late = processesWith(mark).length;
     const hooks = lines(project);
     return {
@@ -106,12 +109,18 @@ export const noted = (text) => {
 };
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 `,
-    "a.test.ts": testFile("a", `while (!noted("body b ")) await pause(20);\n  ${inTest}`),
-    "b.test.ts": testFile("b", ""),
+    "a.test.ts": testFile(
+      "a",
+      `while (!noted("body b ")) await pause(20);\n  await pause(${QUIET_SECONDS * 1000});\n  ${inTest}`,
+    ),
+    "b.test.ts": testFile(
+      "b",
+      `while (!noted("body a ")) await pause(20);\n  await pause(${QUIET_SECONDS * 1000});`,
+    ),
   };
 }
 
-function testFile(name: string, body: string): string {
+function testFile(name: "a" | "b", body: string): string {
   return `
 import { afterEach, test as base } from "vitest";
 import { note, noted, pause } from "./note.ts";
@@ -124,9 +133,8 @@ const test = base.extend({
 afterEach(() => note("afterEach ${name}"));
 test("${name}", async ({ thing }) => {
   note("body ${name} " + process.pid);
-  void noted;
   ${body}
-  await pause(${BODY_SECONDS * 1000});
+  await pause(${BODY_SECONDS[name] * 1000});
 });
 `;
 }
