@@ -62,7 +62,8 @@ function configSource({ pool, isolate }: Pool, plan: RunPlan): string {
     pool,
     isolate,
     maxWorkers: plan.workers,
-    minWorkers: 1,
+    // Vitest 3.2 trips over its own threads when it ends one that it does not need.
+    minWorkers: plan.workers,
     hookTimeout: 20_000,
     ...(plan.bail ? { bail: 1 } : {}),
     ...(plan.tinyMemoryLimit ? { vmMemoryLimit: "1MB" } : {}),
