@@ -112,13 +112,22 @@ async function strikeAll(
   seed: number,
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
-  const queue = [...cells];
+  const times = new Map<string, number>();
+  // A cell that comes again draws something else.
+  const queue = cells.map((cell) => {
+    const time = times.get(cell.name) ?? 0;
+    times.set(cell.name, time + 1);
+    return { cell, seed: seed + time };
+  });
   const verdicts: Verdict[] = [];
   const work = async () => {
-    for (let cell = queue.shift(); cell !== undefined && !signal.aborted; cell = queue.shift()) {
+    for (let next = queue.shift(); next !== undefined && !signal.aborted; next = queue.shift()) {
+      const { cell, seed: own } = next;
       const bed = beds.get(cell.setup.version);
       if (bed === undefined) throw new Error(`there is no bed of ${cell.setup.version}`);
-      const verdict = await runCell(bed, cell, seed).catch((error: unknown) => broken(cell, error));
+      const verdict = await runCell(bed, cell, own).catch((error: unknown) =>
+        broken(cell, own, error),
+      );
       verdicts.push(verdict);
       console.log(describeVerdict(verdict));
     }
@@ -126,12 +135,12 @@ async function strikeAll(
   await Promise.all(Array.from({ length: wholeNumber("jobs", values.jobs) }, work));
   return verdicts;
 
-  function broken(cell: Cell, error: unknown): Verdict {
+  function broken(cell: Cell, own: number, error: unknown): Verdict {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return {
       cell: cell.name,
       strike: cell.strike.name,
-      seed,
+      seed: own,
       ok: false,
       made: 0,
       left: 0,

@@ -1,16 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Connection } from "@tidybox/client";
-import { type Bed, type Project, makeProject } from "../support/bed.ts";
-import { processesWith, tidybox, until } from "../support/observer.ts";
+import { type Bed, makeProject } from "../support/bed.ts";
+import { processesWith, tidybox } from "../support/observer.ts";
 import { type Served, startServe } from "../support/serve.ts";
 import { standBy } from "./bystander.ts";
 import type { Cell } from "./cells.ts";
 import { Chance } from "./chance.ts";
 import { faultFlags } from "./fault-flags.ts";
-import { type Gate, openGate } from "./gate.ts";
-import { type LaunchEnd, type Launched, launch } from "../support/launch.ts";
+import { openGate } from "./gate.ts";
+import { type LaunchEnd, launch } from "../support/launch.ts";
 import {
   type Observed,
   activeSandboxes,
@@ -18,12 +16,12 @@ import {
   hasSandboxes,
   lookAround,
 } from "./remains.ts";
+import { type Stage, sceneOf } from "./scene.ts";
 import { type Scene, type Struck, seconds } from "./strikes/strike.ts";
-import { NOTES_FILE, type Note, type RunPlan, testName } from "./suite/plan.ts";
+import { type RunPlan, testName } from "./suite/plan.ts";
 import { type Facts, PATIENCE_SECONDS, type Verdict, judge } from "./verdict.ts";
 
 const END_SECONDS = 60;
-const NOTED_SECONDS = 60;
 
 /** A run of its own service, struck once, watched to its end and beyond. Leaves nothing behind. */
 export async function runCell(bed: Bed, cell: Cell, seed: number): Promise<Verdict> {
@@ -97,13 +95,6 @@ function planOf({ strike, backend }: Cell, chance: Chance): RunPlan {
   };
 }
 
-interface Stage {
-  readonly observed: Observed;
-  readonly chance: Chance;
-  readonly service: Served;
-  readonly gate: Gate | undefined;
-}
-
 type Seen = Pick<
   Facts,
   | "notes"
@@ -156,51 +147,6 @@ function serviceEnvironment({ service, gate }: Stage): Readonly<Record<string, s
   return gate === undefined ? {} : { ...service.env, CWSANDBOX_BASE_URL: gate.baseUrl };
 }
 
-function sceneOf(cell: Cell, { observed, chance, service, gate }: Stage, run: Launched): Scene {
-  const { project, mark } = observed;
-  const notes = () => notesOf(project);
-  const noted: Scene["noted"] = async (what, wanted) => {
-    const { answer } = await until(
-      what,
-      NOTED_SECONDS,
-      () => ({ notes: notes(), isOver: !run.isRunning() }),
-      (now) => wanted(now.notes) || now.isOver,
-    );
-    if (!wanted(answer.notes)) throw new Error(`the run ended before ${what}:\n${run.output()}`);
-    return answer.notes;
-  };
-  return {
-    where: { ...cell.setup, backend: cell.backend },
-    chance,
-    run,
-    gate,
-    notes,
-    noted,
-    runnerPid: async () => {
-      const found = await noted("the runner", (all) => all.some(({ kind }) => kind === "runner"));
-      return found.find(({ kind }) => kind === "runner")?.pid ?? run.pid;
-    },
-    coordinatorPid: async () => {
-      const { answer } = await until(
-        "the coordinator",
-        10,
-        () => processesWith(mark).find(({ command }) => command.includes("tidybox-coordinator")),
-        (found) => found !== undefined,
-      );
-      if (answer === undefined) throw new Error("there is no coordinator");
-      return answer.pid;
-    },
-    pids: () => processesWith(mark).map(({ pid }) => pid),
-    tidybox: async (args) => {
-      await tidybox(project.bed, args, { ...service.env, TMPDIR: project.temp });
-    },
-    nextService: async () => {
-      const next = await startServe(project.bed, [], { TMPDIR: project.temp });
-      await next[Symbol.asyncDispose]();
-    },
-  };
-}
-
 /** While the run goes on: its other workers have sandboxes still, and keep them. */
 async function watchHitWorkers(
   scene: Scene,
@@ -236,20 +182,6 @@ async function settle(
     if (now > PATIENCE_SECONDS) return { remains, seconds: emptyAt, quietSeconds: undefined };
     await seconds(0.1);
   }
-}
-
-/** A line that is being written is not one yet. */
-function notesOf({ directory }: Project): readonly Note[] {
-  let text: string;
-  try {
-    text = readFileSync(join(directory, NOTES_FILE), "utf8");
-  } catch {
-    return [];
-  }
-  return text
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as Note);
 }
 
 async function within(ended: Promise<LaunchEnd>, limit: number): Promise<LaunchEnd | undefined> {

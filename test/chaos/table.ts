@@ -62,13 +62,26 @@ function aligned(rows: readonly (readonly string[])[]): readonly string[] {
 
 /** What one cell came to, on one line, and its problems below it. */
 export function describeVerdict(verdict: Verdict): string {
-  const { cell, ok, made, left, touched, seconds, goalSeconds, isLate, exit, problems, said } =
-    verdict;
+  const {
+    cell,
+    ok,
+    made,
+    left,
+    touched,
+    seconds,
+    goalSeconds,
+    isLate,
+    exit,
+    problems,
+    said,
+    seed,
+  } = verdict;
   const time = seconds === undefined ? "never empty" : `empty after ${seconds.toFixed(2)} s`;
   const late = isLate ? ` (goal ${goalSeconds} s)` : "";
   return [
     `${ok ? "ok    " : "FAILED"}  ${cell}  made ${made}, left ${left}, touched ${touched}, ${time}${late}, exit ${exit}`,
     ...problems.map((problem) => `          ${problem}`),
+    ...(ok ? [] : [`          again: npm run chaos -- --seed ${seed} --cell ${cell}`]),
     ...(ok || said === "" ? [] : [`          it said: ${said}`]),
   ].join("\n");
 }

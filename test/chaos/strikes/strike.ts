@@ -22,8 +22,6 @@ export interface Scene {
   notes(): readonly Note[];
   /** Waits, bounded, for notes that satisfy. @throws when the run ends without them. */
   noted(what: string, wanted: (notes: readonly Note[]) => boolean): Promise<readonly Note[]>;
-  /** The runner's own process, whatever stands around it. */
-  runnerPid(): Promise<number>;
   coordinatorPid(): Promise<number>;
   /** Every process of the run. */
   pids(): readonly number[];
