@@ -18,6 +18,9 @@ test("${name}", async ({ sandbox, createSandbox }) => {
 }, 60_000);
 `;
 
+/** A worker of Vitest before it has given itself another title. */
+const FORK = /tinypool\/dist\/entry\/process\.js|vitest\/dist\/workers\/forks\.js/;
+
 const STRIKES = [
   ["SIGKILL", "group"],
   ["SIGKILL", "runner"],
@@ -65,6 +68,29 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
       expect(await readFile("/proc/mounts", "utf8")).not.toContain(folder);
       console.info(
         `Vitest ${bed.version}, ${signal} to the ${to}: nothing left after ${seconds.toFixed(2)} s`,
+      );
+      await vitest.ended;
+    } finally {
+      for (const { pid } of processesWith(mark)) process.kill(pid, "SIGKILL");
+    }
+  });
+
+  test("after SIGKILL of the runner while its workers start nothing is left within 10 s", async () => {
+    await using project = await makeProject(bed, { "a.test.ts": BUSY("a") });
+    const mark = `mark-runner-starting-${bed.version}-${process.pid}`;
+    const vitest = startVitest(project, {
+      env: { TIDYBOX_TEST_MARK: mark },
+      args: ["--pool=forks"],
+    });
+    try {
+      const forks = () => processesWith(mark).filter(({ command }) => FORK.test(command));
+      await until("a fork", 40, forks, (found) => found.length > 0);
+      vitest.signal("SIGKILL", "runner");
+      await until(
+        "the run",
+        10,
+        () => ({ processes: processesWith(mark), folders: serviceFolders(project) }),
+        (left) => left.processes.length + left.folders.length === 0,
       );
       await vitest.ended;
     } finally {
