@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { describe, expect, inject, test } from "vitest";
-import { makeProject } from "../support/bed.ts";
+import { configFile, makeProject } from "../support/bed.ts";
 import { processesWith, serviceFolders, until } from "../support/observer.ts";
 import { startVitest } from "../support/runner.ts";
 
@@ -18,8 +19,12 @@ test("${name}", async ({ sandbox, createSandbox }) => {
 }, 60_000);
 `;
 
-/** A worker of Vitest before it has given itself another title. */
-const FORK = /tinypool\/dist\/entry\/process\.js|vitest\/dist\/workers\/forks\.js/;
+/** A setup file of the user's own, which comes before ours. */
+const SLOW_SETUP = `
+import { writeFileSync } from "node:fs";
+writeFileSync("starting.txt", "");
+await new Promise((resolve) => setTimeout(resolve, 1500));
+`;
 
 const STRIKES = [
   ["SIGKILL", "group"],
@@ -76,15 +81,19 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
   });
 
   test("after SIGKILL of the runner while its workers start nothing is left within 10 s", async () => {
-    await using project = await makeProject(bed, { "a.test.ts": BUSY("a") });
+    await using project = await makeProject(bed, {
+      "a.test.ts": BUSY("a"),
+      "slow-setup.ts": SLOW_SETUP,
+      "vitest.config.ts": configFile("{}", '{ setupFiles: ["./slow-setup.ts"] }'),
+    });
     const mark = `mark-runner-starting-${bed.version}-${process.pid}`;
     const vitest = startVitest(project, {
       env: { TIDYBOX_TEST_MARK: mark },
       args: ["--pool=forks"],
     });
     try {
-      const forks = () => processesWith(mark).filter(({ command }) => FORK.test(command));
-      await until("a fork", 40, forks, (found) => found.length > 0);
+      const starting = () => existsSync(`${project.directory}/starting.txt`);
+      await until("a worker that starts", 40, starting, (is) => is);
       vitest.signal("SIGKILL", "runner");
       await until(
         "the run",
