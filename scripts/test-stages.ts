@@ -52,12 +52,12 @@ export const stages: readonly Stage[] = [
   {
     name: "unit",
     needsBuild: true,
-    run: (context) => runVitest("unit", ["--project", "unit"], 900, context),
+    run: (context) => runVitest("unit", ["--project", "unit"], 1500, context),
   },
   {
     name: "conformance",
     needsBuild: true,
-    run: (context) => runVitest("conformance", ["--project", "conformance"], 900, context),
+    run: (context) => runVitest("conformance", ["--project", "conformance"], 1800, context),
   },
   {
     name: "system",

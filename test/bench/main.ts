@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
+import { burst } from "./cases/burst.ts";
 import { clientImport } from "./cases/client-import.ts";
+import { docker } from "./cases/docker.ts";
+import { exec } from "./cases/exec.ts";
 import { hundred } from "./cases/hundred.ts";
-import { exec, lifecycle } from "./cases/lifecycle.ts";
+import { lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
 import { streaming } from "./cases/streaming.ts";
@@ -15,13 +18,15 @@ const quick = values.quick;
 
 /** Each case prints ratios or differences measured side by side in this one run. */
 const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
-  lifecycle: () => lifecycle(quick ? 10 : 100),
+  lifecycle: () => lifecycle(quick ? 5 : 60),
   exec: () => exec(quick ? 20 : 200),
-  "many-alive": () => manyAlive(quick ? 20 : 200, quick ? 20 : 200),
+  burst: () => burst(quick ? 10 : 100, quick ? 1 : 7),
+  "many-alive": () => manyAlive(quick ? 20 : 1000),
   "client-import": () => clientImport(quick ? 2 : 21),
   hundred: () => hundred(quick ? 10 : 100, quick ? 1 : 7),
   streaming: () => streaming(quick ? 16 : 256, quick ? 1 : 5),
   "thousand-execs": () => thousandExecs(quick ? 50 : 1000),
+  docker: () => docker(quick ? 5 : 40),
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
 };
 
@@ -31,4 +36,4 @@ for (const [name, run] of Object.entries(CASES)) {
   process.stderr.write(`${name} …\n`);
   results.push(...(await run()));
 }
-printReport(results);
+printReport(results, !quick);

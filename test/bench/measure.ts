@@ -16,11 +16,13 @@ export interface Contender {
 /**
  * Times contenders side by side in one run: a round runs each of them once, and each round begins
  * with another one, so that a drift of the machine and the neighbour's warm cache hit all alike.
+ * The pause before each is for what the one before has left to be done behind everybody's back.
  */
 export async function sideBySide(
   contenders: readonly Contender[],
   rounds: number,
   warmup: number,
+  pauseMilliseconds = 0,
 ): Promise<readonly Sample[]> {
   const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   for (let round = -warmup; round < rounds; round += 1) {
@@ -28,6 +30,7 @@ export async function sideBySide(
       const contender =
         contenders[(((index + round) % contenders.length) + contenders.length) % contenders.length];
       if (contender === undefined) continue;
+      if (pauseMilliseconds > 0) await pause(pauseMilliseconds);
       const ms = await contender.once();
       if (round >= 0) times.get(contender.name)?.push(ms);
     }
@@ -52,6 +55,10 @@ export function quantile(sorted: readonly number[], q: number): number {
   const low = sorted[Math.floor(position)] ?? Number.NaN;
   const high = sorted[Math.ceil(position)] ?? Number.NaN;
   return low + (high - low) * (position - Math.floor(position));
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 export async function timed(body: () => Promise<unknown>): Promise<number> {

@@ -77,6 +77,7 @@ test("doctor takes the engine that is configured, and tells a person what is wea
   const { stdout, exitCode } = await doctor([], {}, { local: { engine: "process" } });
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^engine +process \(as configured\)$/m);
+  expect(stdout).toMatch(/^! +isolation +none: /m);
   expect(stdout).toContain("Usable.");
   for (const limit of ["memory", "cpu", "process", "disk"])
     expect(stdout).toMatch(new RegExp(`^!   ${limit} limit .*not enforced`, "m"));

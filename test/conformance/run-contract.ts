@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import { type Bed, type BedName, openBed, whyNotHere } from "./beds.ts";
 import type { CaseBody } from "./contract.ts";
 import { bedsOf, closeBed } from "./furnishings.ts";
+import { closeSharedServices } from "./own-service.ts";
 import { sentences } from "./sections/index.ts";
 
 const PURGE_SECONDS = 15;
@@ -18,7 +19,13 @@ export function runContract(name: BedName): void {
   beforeAll(async () => {
     bed = await openBed(name);
   });
-  afterAll(() => closeBed(bed));
+  afterAll(async () => {
+    try {
+      await closeSharedServices();
+    } finally {
+      await closeBed(bed);
+    }
+  });
   for (const number of new Set(sentences.map(({ section }) => section))) {
     describe(`${number} ${name}`, () => {
       for (const sentence of sentences.filter(({ section }) => section === number)) {

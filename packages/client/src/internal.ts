@@ -2,6 +2,14 @@
 export { attachSandbox } from "./sandbox/attach.ts";
 export { closeHandle } from "./sandbox/attach.ts";
 export { createFromSpec } from "./sandbox/attach.ts";
+export { explainEnds } from "./sandbox/attach.ts";
+export { onStopped } from "./sandbox/attach.ts";
+export { stopHasBegun } from "./sandbox/attach.ts";
+export type { EndExplanation } from "./sandbox/explained-end.ts";
+export { endingOf } from "./sandbox/ending.ts";
+export { toSandboxStatus } from "./sandbox/status.ts";
+export type { Undoing } from "./sandbox/creation.ts";
+export { toTemplateOverrides } from "./options/template-overrides.ts";
 export { observeCommands } from "./sandbox/attach.ts";
 export type { ObservedCommand } from "./exec/observed-command.ts";
 export type { CommandListener } from "./exec/observed-command.ts";

@@ -5,6 +5,12 @@ export {
   type LoopbackOptions,
 } from "./listener/listen-on-loopback.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
+export {
+  identityOf,
+  type Liveness,
+  livenessOf,
+  type ProcessIdentity,
+} from "./state-folder/process-identity.ts";
 export { probeEngine, type EngineProbe, type ProbedEngine } from "./probe-engine.ts";
 export type { FaultOptions } from "./faults/fault-options.ts";
 export {

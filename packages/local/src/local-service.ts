@@ -13,6 +13,7 @@ import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
 import { findHostTools } from "./engines/host-tools.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { LocalServiceError } from "./error.ts";
 import { faultInterceptor } from "./faults/fault-interceptor.ts";
 import type { FaultOptions } from "./faults/fault-options.ts";
@@ -54,7 +55,10 @@ export interface LocalServiceOptions {
   readonly host?: string;
   /** Default 0: any free one. */
   readonly port?: number;
-  /** Clients send `authorization: Bearer <token>`. Default: 256 random bits. */
+  /**
+   * Clients send `authorization: Bearer <token>`, or as those of Weights & Biases do
+   * `x-wandb-api-key: <token>`. Default: 256 random bits.
+   */
   readonly token?: string;
   /** Default `auto`: bubblewrap where it works, else process with a notice. A named one is never replaced. */
   readonly engine?: EngineChoice;
@@ -140,9 +144,10 @@ const OptionsSchema = v.object({
  * Starts the sandbox service of this machine.
  *
  * Call it in a process of its own: started by root, it gives root up for the whole process and for
- * good (see `keepRoot`); and it sets the process's umask to 022. No process of a sandbox gets a
- * descriptor that this process has inherited; a program that outlives its starter had better close
- * them at once (`@tidybox/local/inherited-descriptors`).
+ * good (see `keepRoot`); it sets the process's umask to 022, and keeps its heap small (see
+ * `keepHeapSmall`). No process of a sandbox gets a descriptor that this process has inherited; a
+ * program that outlives its starter had better close them at once
+ * (`@tidybox/local/inherited-descriptors`).
  *
  * Throws LocalServiceError: `local_option_invalid`, `local_address_refused`,
  * `local_engine_unavailable`, `local_engine_not_supported`, `local_root_not_given_up`,
@@ -150,6 +155,7 @@ const OptionsSchema = v.object({
  */
 export async function startLocalService(options: LocalServiceOptions = {}): Promise<LocalService> {
   checkOptions(options);
+  keepHeapSmall();
   const onNotice = options.onNotice ?? (() => {});
   const keepRoot = options.keepRoot ?? false;
   if (keepRoot && process.getuid?.() === 0) {

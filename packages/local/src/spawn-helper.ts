@@ -161,7 +161,10 @@ function hold(request: HoldRequest): void {
     },
   );
   const report = (): void => {
-    if (echoed && innerPid !== undefined) answer({ type: "held", id: request.id, innerPid });
+    if (!echoed || innerPid === undefined) return;
+    // Nothing more is said, and each would cost two descriptors and their buffers for a sandbox's life.
+    for (const stream of [stdout, stderr]) stream?.destroy();
+    answer({ type: "held", id: request.id, innerPid });
   };
   const { stdin, stdout, stderr } = child;
   const info = child.stdio[3] as Readable | null;
@@ -277,7 +280,7 @@ process.on("message", (request: HelperRequest) => {
     case "terminal":
       return terminals.open(request, setup?.inputSocket ?? "", setup?.terminals);
     case "resize":
-      return terminals.resize(request.id, request);
+      return terminals.resize(request);
     case "relay":
       return void relays.open(request);
     case "signal":

@@ -179,7 +179,8 @@ process.on("message", (request: TerminalRequest) => {
       });
       return;
     case "resize":
-      return resize(request);
+      resize(request);
+      return answer({ type: "resized", id: request.id });
     case "kill":
       return kill();
   }

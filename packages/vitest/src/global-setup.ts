@@ -1,4 +1,5 @@
-import type { TestProject, Vitest } from "vitest/node";
+import type { TestProject } from "vitest/node";
+import { print } from "./print.ts";
 import { findRun } from "./runs.ts";
 import type {} from "./types.ts";
 
@@ -30,22 +31,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
       throw new Error(finished.failure);
     }
   };
-}
-
-const MACHINE_REPORTERS = new Set(["json", "junit", "tap", "tap-flat", "blob"]);
-
-/** Through Vitest's own output, but not into a report that a program reads from it. */
-function print(vitest: Vitest, line: string): void {
-  const names = vitest.config.reporters.map((each) => (Array.isArray(each) ? each[0] : each));
-  const file = vitest.config.outputFile;
-  const intoStdout = names.some(
-    (name) =>
-      typeof name === "string" &&
-      MACHINE_REPORTERS.has(name) &&
-      (file === undefined || (typeof file === "object" && !(name in file))),
-  );
-  if (intoStdout) process.stderr.write(`${line}\n`);
-  else vitest.logger.log(line);
 }
 
 const printed = new WeakSet<readonly string[]>();

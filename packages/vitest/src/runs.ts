@@ -1,6 +1,7 @@
 import { launchCoordinator } from "@tidybox/fixtures/launch";
 import type { FinishedRun, ProjectOptions, StartedRun } from "@tidybox/fixtures/runner";
 import type { Vitest } from "vitest/node";
+import { print } from "./print.ts";
 
 /** A run from the plugin's first hook to its last. */
 export interface VitestRun {
@@ -36,7 +37,12 @@ export function beginRun(vitest: Vitest, name: string, root: string, options: un
   // First of all the process, then what it takes to talk to it: both load at the same time.
   const coordinator = launchCoordinator();
   const started = import("@tidybox/fixtures/runner").then(({ startRun }) =>
-    startRun({ ...project, reportRoot: vitest.config.root, coordinator }),
+    startRun({
+      ...project,
+      reportRoot: vitest.config.root,
+      coordinator,
+      onNotice: (text) => print(vitest, `tidybox  ${text}`),
+    }),
   );
   // The global setup awaits it and reports; until then a failure must not end the process.
   started.catch(() => {});

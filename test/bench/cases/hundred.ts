@@ -1,28 +1,14 @@
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Session } from "@tidybox/client";
-import { isTerminal, type SandboxSpec, SandboxService, State } from "@tidybox/protocol";
+import type { SandboxSpec } from "@tidybox/protocol";
 import { sideBySide, timed } from "../measure.ts";
+import { createRunning, deleteEnded, idleSpec, rawClient } from "../raw-client.ts";
 import { describeSample, type Result } from "../report.ts";
 import { startService } from "../service.ts";
-
-const POLL_MILLISECONDS = 10;
 
 /** Many sandboxes started and stopped by one session, against the same work by bare RPCs. */
 export async function hundred(count: number, rounds: number): Promise<readonly Result[]> {
   await using service = await startService();
-  const client = createClient(
-    SandboxService,
-    createGrpcTransport({
-      baseUrl: service.connection.baseUrl,
-      interceptors: [
-        (next) => (request) => {
-          request.header.set("authorization", `Bearer ${service.apiKey}`);
-          return next(request);
-        },
-      ],
-    }),
-  );
+  const client = rawClient(service);
   let spec: SandboxSpec | undefined;
   const bySession = async () => {
     const session = new Session({ connection: service.connection });
@@ -30,28 +16,11 @@ export async function hundred(count: number, rounds: number): Promise<readonly R
     spec ??= all[0]?.record?.spec;
     await session.close({ gracefulShutdownSeconds: 0 });
   };
-  const until = async (sandboxId: string, wanted: (state: State) => boolean): Promise<void> => {
-    for (;;) {
-      const { status } = await client.getSandbox({ sandboxId });
-      if (wanted(status?.state ?? State.UNSPECIFIED)) return;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
-    }
-  };
   const byBareCalls = async () => {
     const ids = await Promise.all(
-      Array.from({ length: count }, async () => {
-        const made = await client.createSandbox({ sandbox: { ...(spec && { spec }) } });
-        await until(made.sandboxId, (state) => state === State.RUNNING);
-        return made.sandboxId;
-      }),
+      Array.from({ length: count }, () => createRunning(client, spec ?? idleSpec({}))),
     );
-    await Promise.all(
-      ids.map(async (sandboxId) => {
-        const { sandbox } = await client.deleteSandbox({ sandboxId });
-        if (!isTerminal(sandbox?.status?.state ?? State.UNSPECIFIED))
-          await until(sandboxId, isTerminal);
-      }),
-    );
+    await Promise.all(ids.map((id) => deleteEnded(client, id)));
   };
   // Also for the spec, which both then share.
   await bySession();

@@ -1,47 +1,135 @@
 import { readFileSync } from "node:fs";
-import { Sandbox, Session } from "@tidybox/client";
-import { summarize, timed } from "../measure.ts";
+import { SandboxService } from "@tidybox/protocol";
+import { pause, quantile, summarize, timed } from "../measure.ts";
+import { createRunning, idleSpec, type RawClient, rawClient } from "../raw-client.ts";
 import { type Result, describeSample } from "../report.ts";
-import { startService } from "../service.ts";
+import { type BenchService, startService } from "../service.ts";
 
-/** Many sandboxes alive at once: what each costs, and how fast the service still answers. */
-export async function manyAlive(count: number, rounds: number): Promise<readonly Result[]> {
+const TAG = "bench-many-alive";
+const MIB = 1024 * 1024;
+const GET = SandboxService.method.getSandbox.name;
+
+/** As many starts as the service has at once; the others only would wait for their turn. */
+const STARTED_AT_ONCE = 8;
+
+/** Until a spare waits, and all that a first sandbox brings with it. */
+const SETTLE_MILLISECONDS = 1000;
+
+/** Folders of ended sandboxes are removed behind everybody's back. */
+const LEFT_SECONDS = 30;
+const LEFT_LOOK_MILLISECONDS = 500;
+
+/** Many sandboxes alive at once: what they cost, how fast the service answers, how they go. */
+export async function manyAlive(count: number): Promise<readonly Result[]> {
   await using service = await startService();
+  const client = rawClient(service);
+  // What a first sandbox loads and compiles is not what the others cost.
+  await createRunning(client, idleSpec({}));
+  await pause(SETTLE_MILLISECONDS);
+  const before = counts(service);
   const availableBefore = availableBytes();
-  const residentBefore = service.residentBytes();
-  const session = new Session({ connection: service.connection });
-  const startSeconds =
-    (await timed(async () => {
-      for (let made = 0; made < count; made += 8) {
-        await Promise.all(
-          Array.from({ length: Math.min(8, count - made) }, () => session.sandbox()),
-        );
-      }
-    })) / 1000;
-  const perSandbox = (availableBefore - availableBytes()) / count;
-  const residentGrowth = (service.residentBytes() - residentBefore) / count;
-  const all = await Sandbox.list({ connection: service.connection }).toArray();
+  const own = process.memoryUsage.rss();
+  const ids: string[] = [];
+  const startSeconds = (await timed(() => createMany(client, count, ids))) / 1000;
+  const clientGrowth = process.memoryUsage.rss() - own;
+  const eachBytes = (availableBefore - availableBytes() - clientGrowth) / count;
+  const serviceBytes = service.residentBytes();
+  const helperBytes = service.helperResidentBytes();
   const times: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const sandbox = all[round % all.length];
-    if (sandbox !== undefined) times.push(await timed(() => sandbox.status()));
-  }
-  const stopSeconds = (await timed(() => session.close({ gracefulShutdownSeconds: 0 }))) / 1000;
-  const get = summarize(`Get with ${all.length} alive`, times);
+  for (const sandboxId of ids) times.push(await timed(() => client.getSandbox({ sandboxId })));
+  const get = summarize(`${GET} with ${count} alive`, times);
+  const getP99 = quantile(
+    times.toSorted((a, b) => a - b),
+    0.99,
+  );
+  const started = performance.now();
+  const { purgeCount, failedSandboxIds } = await client.purgeSandboxes({ tags: [TAG] });
+  const answered = performance.now();
+  await untilNoneIsActive(client);
+  const purged = performance.now();
+  const left = await leftAfter(service, before);
+  const wrong = Math.abs(count - purgeCount) + failedSandboxIds.length;
+  const row = (
+    name: string,
+    [value, unit, limit]: readonly [number, string, number],
+    figures: readonly string[] = [],
+  ): Result => ({ name: `${count} alive: ${name}`, value, unit, limit, figures, samples: [] });
+  const seconds = (from: number, to: number): number => (to - from) / 1000;
   return [
-    {
-      name: `Get with ${all.length} sandboxes alive`,
-      value: get.p90Ms,
-      unit: "ms (p90)",
-      limit: 9.99,
-      figures: [
-        describeSample(get),
-        `memory for each idle sandbox: ${(perSandbox / 1024).toFixed(0)} KiB of the machine's available memory, of it ${(residentGrowth / 1024).toFixed(0)} KiB in the service`,
-        `started in ${startSeconds.toFixed(2)} s (8 at a time), stopped by the session in ${stopSeconds.toFixed(2)} s`,
+    row(
+      "started",
+      [startSeconds, "s", 20],
+      [`${STARTED_AT_ONCE} at a time, ${((startSeconds * 1000) / count).toFixed(1)} ms each`],
+    ),
+    row(
+      "memory of each",
+      [eachBytes / MIB, "MiB", 1],
+      ["of the machine's available memory, without what this client's process has grown by"],
+    ),
+    row(
+      "memory of the service and its helper",
+      [(serviceBytes + helperBytes) / MIB, "MiB", 300],
+      [
+        `resident: service ${(serviceBytes / MIB).toFixed(0)} MiB, helper ${(helperBytes / MIB).toFixed(0)} MiB`,
       ],
-      samples: [get],
-    },
+    ),
+    row(`${GET}`, [getP99, "ms (p99)", 20], [describeSample(get)]),
+    row(
+      "purged by tag",
+      [seconds(started, purged), "s", 2],
+      [
+        `the one RPC answered in ${seconds(started, answered).toFixed(2)} s; all were terminal in a listing after ${seconds(started, purged).toFixed(2)} s`,
+      ],
+    ),
+    row("purged wrongly or not at all", [wrong, "sandboxes", 0]),
+    row(
+      "left after the purge",
+      [left.processes + left.folders, "processes and folders", 0],
+      [
+        `${before.processes} processes and ${before.folders} folders before, with one sandbox and a spare; ${left.processes} processes and ${left.folders} folders more after`,
+      ],
+    ),
   ];
+}
+
+async function createMany(client: RawClient, count: number, ids: string[]): Promise<void> {
+  let begun = 0;
+  await Promise.all(
+    Array.from({ length: STARTED_AT_ONCE }, async () => {
+      while (begun < count) {
+        begun += 1;
+        ids.push(await createRunning(client, idleSpec({ tags: [TAG] })));
+      }
+    }),
+  );
+}
+
+async function untilNoneIsActive(client: RawClient): Promise<void> {
+  const { sandboxes } = await client.listSandboxes({ tags: [TAG] });
+  if (sandboxes.length > 0) throw new Error(`${sandboxes.length} are active after the purge`);
+}
+
+interface Counts {
+  readonly processes: number;
+  readonly folders: number;
+}
+
+function counts(service: BenchService): Counts {
+  return { processes: service.processes().length, folders: service.sandboxFolderCount() };
+}
+
+/** More than before, once that goes no further down. */
+async function leftAfter(service: BenchService, before: Counts): Promise<Counts> {
+  const deadline = performance.now() + LEFT_SECONDS * 1000;
+  for (;;) {
+    const now = counts(service);
+    const left = {
+      processes: Math.max(0, now.processes - before.processes),
+      folders: Math.max(0, now.folders - before.folders),
+    };
+    if (left.processes + left.folders === 0 || performance.now() > deadline) return left;
+    await pause(LEFT_LOOK_MILLISECONDS);
+  }
 }
 
 function availableBytes(): number {

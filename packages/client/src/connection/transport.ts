@@ -13,6 +13,12 @@ const PING_TIMEOUT_MS = 15_000;
 /** Balancers drop idle connections without a word, often after a few minutes. */
 const IDLE_CONNECTION_MS = 2 * 60_000;
 
+/**
+ * Of what a connection has still to send. Beyond it Node takes no answer on the connection, to
+ * whatever call; its own limit of 10 is less than one file.
+ */
+const SESSION_MEMORY_MB = 1024;
+
 export interface TransportOptions {
   readonly baseUrl: string;
   readonly credentials: Credentials;
@@ -126,6 +132,7 @@ async function openChannel(
       idleConnectionTimeoutMs: IDLE_CONNECTION_MS,
     },
     {
+      maxSessionMemory: SESSION_MEMORY_MB,
       createConnection: (authority) => {
         const socket = openSocket(authority, { unref });
         sockets.add(socket);

@@ -1,6 +1,7 @@
 import type { Sandbox as SandboxRecord, SandboxSpec } from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
 import type { CommandListener } from "../exec/observed-command.ts";
+import type { EndExplainer } from "./explained-end.ts";
 import { SandboxHandle } from "./handle.ts";
 import { handleOf } from "./handle-of.ts";
 import { Sandbox } from "./sandbox.ts";
@@ -41,4 +42,19 @@ export function closeHandle(sandbox: Sandbox, because: string): void {
 /** Calls the listener at the start of each command. Answers how to stop listening. */
 export function observeCommands(sandbox: Sandbox, listener: CommandListener): () => void {
   return handleOf(sandbox).onCommand(listener);
+}
+
+/** Asked before the service when a call fails because the sandbox may be gone. */
+export function explainEnds(sandbox: Sandbox, explainer: EndExplainer): void {
+  handleOf(sandbox).endExplainer = explainer;
+}
+
+/** Calls the listener once, when a stop through this object has ended the sandbox. */
+export function onStopped(sandbox: Sandbox, listener: () => void): void {
+  handleOf(sandbox).onEnd(listener);
+}
+
+/** Whether a stop through this object is under way or done. */
+export function stopHasBegun(sandbox: Sandbox): boolean {
+  return handleOf(sandbox).stopping;
 }

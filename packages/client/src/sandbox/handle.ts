@@ -8,6 +8,7 @@ import type { Connection } from "../connection/connection.ts";
 import { SandboxClosedError } from "../errors/sandbox-errors.ts";
 import type { CommandListener, ObservedCommand } from "../exec/observed-command.ts";
 import { untrackSandbox } from "../process/untrack.ts";
+import type { EndExplainer } from "./explained-end.ts";
 
 /** What is known of a sandbox, and whether it may still be used. What acts on it is around it. */
 export class SandboxHandle {
@@ -17,6 +18,8 @@ export class SandboxHandle {
   fileCapBytes: number = UNARY_FILE_CAP_BYTES;
   /** What a stop with snapshots asked for, and its token: tried again, it is the same stop. */
   snapshotStop: { readonly asked: string; readonly requestId: string } | undefined;
+  /** Knows more than the service of what may have ended it. */
+  endExplainer: EndExplainer | undefined;
   #record: SandboxRecord | undefined;
   #stopping = false;
   #closedBecause: string | undefined;

@@ -28,6 +28,7 @@ import type { Snapshot } from "../snapshots/snapshot.ts";
 import { type SnapshotOptions, takeSnapshot } from "../snapshots/take-snapshot.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
+import { explaining } from "./explained-end.ts";
 import { getSandbox } from "./get.ts";
 import { SandboxHandle } from "./handle.ts";
 import { HANDLE } from "./handle-of.ts";
@@ -183,7 +184,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws SandboxClosedError when the sandbox is stopped, or stops meanwhile
    */
   exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    return atCallSite(this.exec, () => runCommand(this.#handle, command, options));
+    return this.#call(this.exec, () => runCommand(this.#handle, command, options));
   }
 
   /**
@@ -194,7 +195,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws SandboxClosedError when the sandbox is stopped
    */
   spawn(command: readonly string[], options: SpawnOptions = {}): Promise<SandboxProcess> {
-    return atCallSite(this.spawn, () => spawnCommand(this.#handle, command, options));
+    return this.#call(this.spawn, () => spawnCommand(this.#handle, command, options));
   }
 
   /**
@@ -203,7 +204,7 @@ export class Sandbox implements AsyncDisposable {
    * exit code when it ends, and leaves the terminal as it was.
    */
   shell(options: ShellOptions = {}): Promise<number> {
-    return atCallSite(this.shell, () => runShell(this.#handle, options));
+    return this.#call(this.shell, () => runShell(this.#handle, options));
   }
 
   /**
@@ -212,13 +213,13 @@ export class Sandbox implements AsyncDisposable {
    * @throws FileError, its `reason` telling missing files, directories, … apart
    */
   readFile(path: string, options: TransferOptions = {}): Promise<Uint8Array> {
-    return atCallSite(this.readFile, () => readFile(this.#handle, path, options));
+    return this.#call(this.readFile, () => readFile(this.#handle, path, options));
   }
 
   /** Like {@link Sandbox.readFile}, as UTF-8. */
   async readTextFile(path: string, options: TransferOptions = {}): Promise<string> {
     return decodeText(
-      await atCallSite(this.readTextFile, () => readFile(this.#handle, path, options)),
+      await this.#call(this.readTextFile, () => readFile(this.#handle, path, options)),
     );
   }
 
@@ -249,7 +250,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws SnapshotFailedError when it fails; TimeoutError when it is not ready in time, and goes on
    */
   snapshot(options: SnapshotOptions = {}): Promise<Snapshot> {
-    return atCallSite(this.snapshot, () => takeSnapshot(this.#handle, options));
+    return this.#call(this.snapshot, () => takeSnapshot(this.#handle, options));
   }
 
   /**
@@ -261,7 +262,7 @@ export class Sandbox implements AsyncDisposable {
     paths: readonly string[],
     options: TransferOptions = {},
   ): Promise<Map<string, Uint8Array>> {
-    return atCallSite(this.readFiles, () => readFiles(this.#handle, paths, options));
+    return this.#call(this.readFiles, () => readFiles(this.#handle, paths, options));
   }
 
   /**
@@ -275,7 +276,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws FileError; what the stream itself throws
    */
   writeFile(path: string, content: FileContent, options: TransferOptions = {}): Promise<void> {
-    return atCallSite(this.writeFile, () => writeFile(this.#handle, path, content, options));
+    return this.#call(this.writeFile, () => writeFile(this.#handle, path, content, options));
   }
 
   /**
@@ -287,7 +288,7 @@ export class Sandbox implements AsyncDisposable {
     files: Readonly<Record<string, FileContent>>,
     options: TransferOptions = {},
   ): Promise<void> {
-    return atCallSite(this.writeFiles, () => writeFiles(this.#handle, files, options));
+    return this.#call(this.writeFiles, () => writeFiles(this.#handle, files, options));
   }
 
   /**
@@ -302,7 +303,7 @@ export class Sandbox implements AsyncDisposable {
     sandboxPath: string,
     options: DirectoryOptions = {},
   ): Promise<void> {
-    return atCallSite(this.uploadDirectory, () =>
+    return this.#call(this.uploadDirectory, () =>
       uploadDirectory(this.#handle, localPath, sandboxPath, options),
     );
   }
@@ -320,7 +321,7 @@ export class Sandbox implements AsyncDisposable {
     localPath: string,
     options: DownloadOptions = {},
   ): Promise<void> {
-    return atCallSite(this.downloadDirectory, () =>
+    return this.#call(this.downloadDirectory, () =>
       downloadDirectory(this.#handle, sandboxPath, localPath, options),
     );
   }
@@ -346,7 +347,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws SandboxClosedError when the sandbox has ended
    */
   url(port: number, options: UrlOptions = {}): Promise<string> {
-    return atCallSite(this.url, () => waitForUrl(this.#handle, port, options));
+    return this.#call(this.url, () => waitForUrl(this.#handle, port, options));
   }
 
   /**
@@ -372,6 +373,10 @@ export class Sandbox implements AsyncDisposable {
       const begun = this.#stopping?.givenUp === false ? this.#stopping : this.#beginStop(options);
       return begun.wait(options);
     });
+  }
+
+  #call<T>(method: (...args: never[]) => unknown, body: () => Promise<T>): Promise<T> {
+    return atCallSite(method, () => explaining(this.#handle, body));
   }
 
   #beginStop(options: StopOptions): SharedStop {

@@ -96,7 +96,8 @@ export interface EngineTerminal {
   readonly stdin: Writable;
   readonly output: OutputPipe;
   readonly exited: Promise<ProcessEnd>;
-  resize(size: { readonly columns: number; readonly rows: number }): void;
+  /** Resolves when the terminal has it, so that what is typed afterwards comes after it. Never rejects. */
+  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
   /** SIGKILL to the command and all that runs in its terminal. */
   kill(): void;
 }
@@ -118,9 +119,9 @@ export interface EngineSandbox {
   readonly terminalsMissing: string | undefined;
   terminal(command: TerminalExecCommand): Promise<EngineTerminal>;
   /** Throws SandboxFileError. Relative paths start at the working directory. */
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array>;
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** Throws SandboxFileError. Makes missing parent directories. */
-  writeFile(path: string, content: Uint8Array): Promise<void>;
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void>;
   /**
    * Writes a volume into a tar archive, while the sandbox goes on. Throws VolumeArchiveError. Only
    * where the engine has volumes.
@@ -171,6 +172,8 @@ export interface Engine {
   readonly privileges?: "none" | "container" | "account";
   /** Whether it mounts `volumeFolders` of a plan. Default: registered volumes are refused. */
   readonly mountsVolumeFolders?: boolean;
+  /** Default: a moment. A client that looks at a sandbox which is starting or ending waits so long for it. */
+  readonly usualStartSeconds?: number;
   /** Why this engine cannot give what the plan asks for; undefined when it can. */
   refusal(plan: SandboxPlan): EngineRefusal | undefined;
   /** The plan, under the id of a sandbox made ahead where there is one for it. Start it, or do not. */

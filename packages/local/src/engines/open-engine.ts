@@ -1,3 +1,4 @@
+import { findFirstProcess } from "./bubblewrap/first-process.ts";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LocalServiceError } from "../error.ts";
@@ -95,6 +96,7 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
   const engine = new BubblewrapEngine({
     spawner: options.spawner,
     programs: { bwrap, nsenter, hasDash: existsSync("/usr/bin/dash") },
+    firstProcess: await findFirstProcess(),
     folder: join(options.stateFolder, "sandboxes"),
     rootOf: (image) => mapped.get(image) ?? host,
     etc,

@@ -3,7 +3,8 @@ import { withDeadline } from "../deadline.ts";
 import { collectOutput } from "./collect-output.ts";
 import type { Engine } from "./engine.ts";
 
-const PROBE_SECONDS = 2;
+/** A loaded machine takes seconds for what is milliseconds; only a start that hangs takes this. */
+const PROBE_SECONDS = 10;
 
 /**
  * Really makes a sandbox, runs a command in it and stops it; nothing is concluded from versions or

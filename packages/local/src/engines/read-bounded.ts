@@ -14,7 +14,7 @@ export async function readBounded(
 ): Promise<Uint8Array> {
   const stat = await file.stat();
   if (stat.isDirectory()) throw new SandboxFileError("is_directory", `${path} is a directory`);
-  if (!stat.isFile()) throw new SandboxFileError("io_failed", `${path} is not a regular file`);
+  if (!stat.isFile()) throw new SandboxFileError("unusable_path", `${path} is not a regular file`);
   if (stat.size > maxSizeBytes) throw tooLarge(path, stat.size);
   const chunks: Buffer[] = [];
   let total = 0;

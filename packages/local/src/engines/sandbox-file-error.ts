@@ -3,6 +3,8 @@ export type SandboxFileErrorKind =
   | "is_directory"
   | "permission_denied"
   | "too_large"
+  /** It can be no file that is read or written at once: a fifo, a device, a name that is too long. */
+  | "unusable_path"
   | "io_failed";
 
 /** A file call of a sandbox failed for a reason that lies in the sandbox. */
@@ -19,7 +21,8 @@ export class SandboxFileError extends Error {
   ) {
     super(message, { cause: options.cause });
     this.kind = kind;
-    this.sizeBytes = options.sizeBytes;
+    // Where a command of the sandbox's has told it, it may be anything.
+    this.sizeBytes = Number.isSafeInteger(options.sizeBytes) ? options.sizeBytes : undefined;
   }
 }
 
@@ -45,9 +48,24 @@ export function fileErrorFromErrno(error: unknown, path: string): SandboxFileErr
         `${path}: the file system is read-only there`,
         { cause: error },
       );
-    // A FIFO that nobody reads, a socket, a device without a driver.
+    case "ENAMETOOLONG":
+      return new SandboxFileError("unusable_path", `${path}: the name is too long`, {
+        cause: error,
+      });
+    // A fifo that nobody reads, or a socket; a device without anything behind it.
     case "ENXIO":
-      return new SandboxFileError("io_failed", `${path} is not a regular file`, { cause: error });
+    case "ENODEV":
+    case "EOPNOTSUPP":
+      return new SandboxFileError("unusable_path", `${path} is not a regular file`, {
+        cause: error,
+      });
+    // What the kernel says of names and places of its own, as below /proc.
+    case "EINVAL":
+    case "ETXTBSY":
+    case "ELOOP":
+      return new SandboxFileError("unusable_path", `${path} cannot be read or written: ${code}`, {
+        cause: error,
+      });
     default:
       return new SandboxFileError("io_failed", `${path}: ${code || String(error)}`, {
         cause: error,

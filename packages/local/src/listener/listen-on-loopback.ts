@@ -5,19 +5,22 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
 import { connectionValues } from "../faults/connection-cut.ts";
-import { bearerCheck, randomToken } from "./bearer-token.ts";
+import { credentialCheck, randomToken } from "./bearer-token.ts";
+import { dropEndlessTimeouts } from "./endless-timeouts.ts";
+import { unpackingInTurns } from "./unpacking-in-turns.ts";
+import { routeHandler } from "./route-handler.ts";
 
 /** Calls that are still running when the listener closes get this long to say how they ended. */
 const CLOSE_SECONDS = 1;
 
 const UNAUTHENTICATED = 16;
+const BAD_REQUEST = 400;
 const REFUSAL = "missing or wrong token: send the metadata `authorization: Bearer <token>`";
 
 export interface LoopbackOptions {
@@ -52,16 +55,17 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     );
   }
   const shutdown = new AbortController();
-  const handle = connectNodeAdapter({
+  const handle = routeHandler({
     routes: options.routes,
     contextValues: connectionValues,
     readMaxBytes: MAX_MESSAGE_BYTES,
     writeMaxBytes: MAX_MESSAGE_BYTES,
     // Nothing is gained by compressing for loopback; what a client compressed is still read.
     compressMinBytes: Number.MAX_SAFE_INTEGER,
+    acceptCompression: unpackingInTurns(),
     shutdownSignal: shutdown.signal,
   });
-  const isAllowed = bearerCheck(token);
+  const isAllowed = credentialCheck(token);
   const sessions = new Set<ServerHttp2Session>();
   const server = createServer(
     {
@@ -72,13 +76,29 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
       streamResetRate: 1_000_000,
     },
     (request, response) => {
-      if (isAllowed(request.headers.authorization)) handle(request, response);
-      else refuse(request, response);
+      if (!isAllowed(request.headers)) {
+        refuse(request, response);
+        return;
+      }
+      dropEndlessTimeouts(request.headers);
+      try {
+        handle(request, response);
+      } catch {
+        // Thrown before anything is answered, and nobody else catches it: no URL can be made of the
+        // request, whose authority is missing or is none.
+        response.writeHead(BAD_REQUEST);
+        response.end();
+      }
     },
   );
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
+  });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
   server.listen(options.port ?? 0, host);
   try {
@@ -99,6 +119,8 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     for (const session of sessions) session.close();
     await withDeadline(closed, CLOSE_SECONDS, () => new Error("late")).catch(() => {});
     for (const session of sessions) session.destroy();
+    // One that has closed in order waits for its client, who may not be reading any more.
+    for (const socket of sockets) socket.destroy();
     await closed;
   };
   return {

@@ -37,6 +37,8 @@ export async function exec(
       collectOutput(process.stderr, maxBytes),
       process.exited,
     ]);
+    // The exit code of what was killed for it would look like an answer.
+    context.signal.throwIfAborted();
     return create(ExecResponseSchema, {
       stdout: stdout.bytes,
       stderr: stderr.bytes,

@@ -26,6 +26,17 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
+/**
+ * An error travels in the trailers of its call, and repeats what a client has sent: an id, a path.
+ * Trailers beyond 64 KiB cannot be sent, and take the whole connection with them; clients refuse
+ * those beyond 8 KiB or so, and then never learn what was wrong.
+ */
+const MAX_MESSAGE_BYTES = 1000;
+const MAX_METADATA_BYTES = 1000;
+const MAX_FIELD_BYTES = 100;
+const MAX_DESCRIPTION_BYTES = 250;
+const MAX_VIOLATIONS = 8;
+
 /** An error as the service sends it: gRPC code, words, and a reason that clients decide by. */
 export function failure(
   code: Code,
@@ -33,7 +44,13 @@ export function failure(
   message: string,
   options: FailureOptions = {},
 ): ConnectError {
-  const info = { reason, domain: ERROR_DOMAIN, metadata: { ...options.metadata } };
+  const metadata = Object.fromEntries(
+    Object.entries(options.metadata ?? {}).map(([key, value]) => [
+      key,
+      shortened(value, MAX_METADATA_BYTES),
+    ]),
+  );
+  const info = { reason, domain: ERROR_DOMAIN, metadata };
   const details: Details = [{ desc: ErrorInfoSchema, value: info }];
   if (options.retryAfterSeconds !== undefined) {
     const seconds = Math.floor(options.retryAfterSeconds);
@@ -44,18 +61,24 @@ export function failure(
     });
   }
   if (options.violations !== undefined && options.violations.length > 0) {
-    const fieldViolations = options.violations.map(({ field, description }) => ({
-      field,
-      description,
+    const fieldViolations = options.violations.slice(0, MAX_VIOLATIONS).map((violation) => ({
+      field: shortened(violation.field, MAX_FIELD_BYTES),
+      description: shortened(violation.description, MAX_DESCRIPTION_BYTES),
     }));
     details.push({ desc: BadRequestSchema, value: { fieldViolations } });
   }
-  return new ConnectError(message, code, undefined, details, options.cause);
+  const words = shortened(message, MAX_MESSAGE_BYTES);
+  return new ConnectError(words, code, undefined, details, options.cause);
 }
 
+/** All of them, or the first few of many. */
 export function invalidArgument(violations: readonly Violation[]): ConnectError {
-  const message = violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
-  return failure(Code.InvalidArgument, ErrorReason.INVALID_ARGUMENT, message, { violations });
+  const told = violations.slice(0, MAX_VIOLATIONS);
+  const words = told.map(({ field, description }) => `${field}: ${description}`);
+  const more = violations.length - told.length;
+  if (more > 0) words.push(`and ${more} more`);
+  const reason = ErrorReason.INVALID_ARGUMENT;
+  return failure(Code.InvalidArgument, reason, words.join("; "), { violations });
 }
 
 export function notImplemented(
@@ -95,4 +118,12 @@ export function sandboxNotRunning(sandboxId: string, state: string): ConnectErro
     ErrorReason.SANDBOX_NOT_RUNNING,
     `sandbox ${sandboxId} is not running: it is ${state}`,
   );
+}
+
+/** At most so many bytes of UTF-8 (default: of a message), with a mark where the rest is missing. */
+export function shortened(text: string, maxBytes: number = MAX_MESSAGE_BYTES): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= maxBytes) return text;
+  // A character that the cut has halved is left out.
+  return `${bytes.toString("utf8", 0, maxBytes).replace(/\uFFFD+$/, "")}… (${bytes.length} bytes)`;
 }

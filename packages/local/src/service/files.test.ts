@@ -71,7 +71,10 @@ describe.each(testedEngines)("files with the engine %s", (engine) => {
       reason: ErrorReason.FILE_IS_DIRECTORY,
     });
     // Neither may hang on the fifo.
-    expect(await refusalOf(read("pipe"))).toMatchObject({ reason: ErrorReason.FILE_IO_FAILED });
+    expect(await refusalOf(read("pipe"))).toMatchObject({
+      code: Code.FailedPrecondition,
+      reason: ErrorReason.FILE_IO_FAILED,
+    });
     expect(await refusalOf(write("pipe", "x"))).toMatchObject({
       reason: ErrorReason.FILE_IO_FAILED,
       message: expect.stringContaining("pipe is not a regular file"),

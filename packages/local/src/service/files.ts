@@ -12,8 +12,15 @@ import {
   WriteFileResponseSchema,
 } from "@tidybox/protocol";
 import { SandboxFileError } from "../engines/sandbox-file-error.ts";
-import { failure, invalidArgument } from "./failures.ts";
+import { containerNotRunning, failure, invalidArgument, sandboxNotRunning } from "./failures.ts";
+import { stateName } from "./lifecycle.ts";
 import type { Sandboxes } from "./sandboxes.ts";
+
+/** PATH_MAX, less its final NUL. */
+const MAX_PATH_BYTES = 4095;
+
+/** A file of 32 MiB takes a second or two; what takes longer waits for somebody. */
+const FILE_SECONDS = 60;
 
 type Operation = "read" | "write";
 
@@ -24,11 +31,15 @@ export async function readFile(
 ): Promise<ReadFileResponse> {
   checkPath(path);
   const sandbox = await sandboxes.running(sandboxId, container, context.signal);
+  const late = AbortSignal.timeout(FILE_SECONDS * 1000);
+  const signal = AbortSignal.any([late, context.signal]);
   try {
     return create(ReadFileResponseSchema, {
-      content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES),
+      content: await sandbox.readFile(path, UNARY_FILE_CAP_BYTES, signal),
     });
   } catch (error) {
+    if (late.aborted) throw waitedFor(path, "read");
+    refuseEnded(sandboxes, sandboxId, container);
     throw fileFailure(error, path, "read");
   }
 }
@@ -41,19 +52,32 @@ export async function writeFile(
   checkPath(path);
   if (content.length > UNARY_FILE_CAP_BYTES) throw tooLarge(path, "write", content.length);
   const sandbox = await sandboxes.running(sandboxId, container, context.signal);
+  const late = AbortSignal.timeout(FILE_SECONDS * 1000);
+  const signal = AbortSignal.any([late, context.signal]);
   try {
-    await sandbox.writeFile(path, content);
+    await sandbox.writeFile(path, content, signal);
     return create(WriteFileResponseSchema);
   } catch (error) {
+    if (late.aborted) throw waitedFor(path, "write");
+    refuseEnded(sandboxes, sandboxId, container);
     throw fileFailure(error, path, "write");
   }
 }
 
+/** A sandbox that ends under a file call is no longer there to be read: its files are not missing. */
+function refuseEnded(sandboxes: Sandboxes, sandboxId: string, container: string): void {
+  const record = sandboxes.get(sandboxId);
+  if (record.running === undefined) throw sandboxNotRunning(sandboxId, stateName(record.state));
+  if (record.runningContainer(container) === undefined)
+    throw containerNotRunning(sandboxId, container);
+}
+
 function checkPath(path: string): void {
-  if (path !== "" && !path.includes("\0")) return;
-  throw invalidArgument([
-    { field: "path", description: "must not be empty and must not contain NUL" },
-  ]);
+  const refused = (description: string) => invalidArgument([{ field: "path", description }]);
+  if (path === "" || path.includes("\0"))
+    throw refused("must not be empty and must not contain NUL");
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+    throw refused(`must have at most ${MAX_PATH_BYTES} bytes, as any path on Linux`);
 }
 
 function fileFailure(error: unknown, path: string, operation: Operation): unknown {
@@ -82,9 +106,18 @@ function fileFailure(error: unknown, path: string, operation: Operation): unknow
       );
     case "too_large":
       return tooLarge(path, operation, error.sizeBytes);
+    case "unusable_path":
+      return failure(Code.FailedPrecondition, ErrorReason.FILE_IO_FAILED, error.message, options);
     case "io_failed":
       return failure(Code.Internal, ErrorReason.FILE_IO_FAILED, error.message, options);
   }
+}
+
+function waitedFor(path: string, operation: Operation): ConnectError {
+  const message = `${path}: could not be opened within ${FILE_SECONDS} s; a pipe that nobody else opens?`;
+  return failure(Code.FailedPrecondition, ErrorReason.FILE_IO_FAILED, message, {
+    metadata: { [FileErrorMetadata.FILE_PATH]: path, [FileErrorMetadata.OPERATION]: operation },
+  });
 }
 
 function tooLarge(path: string, operation: Operation, sizeBytes: number | undefined): ConnectError {

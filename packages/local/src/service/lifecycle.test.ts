@@ -176,26 +176,32 @@ describe.each(testedEngines)("the life of a sandbox with the engine %s", (engine
   });
 });
 
-test("a main process that cannot be started is FAILED, and says why", async () => {
-  const service = await startTestService({ engine: "bubblewrap" });
-  try {
-    const { sandboxId } = await service.client.createSandbox({
-      sandbox: { spec: specOf({ command: "/no/such/program" }) },
-    });
-    const seen = new Set<State>();
-    const ended = await until(service.client, sandboxId, (state) => {
-      seen.add(state);
-      return isTerminal(state);
-    });
-    expect(ended.status).toMatchObject({
-      state: State.FAILED,
-      stateReason: expect.stringContaining("/no/such/program: No such file"),
-    });
-    expect(ended.status?.stateReason).not.toContain("setpriv");
-    // It has never run, and nobody may be told so in between.
-    expect(seen).not.toContain(State.RUNNING);
-    expect(ended.status?.startTime).toBeUndefined();
-  } finally {
-    await service.close();
-  }
-});
+test.each([
+  ["bubblewrap", "No such file"],
+  ["process", "not found"],
+] as const)(
+  "with %s a main process that cannot be started is FAILED, and says why",
+  async (engine, words) => {
+    const service = await startTestService({ engine });
+    try {
+      const { sandboxId } = await service.client.createSandbox({
+        sandbox: { spec: specOf({ command: "/no/such/program" }) },
+      });
+      const seen = new Set<State>();
+      const ended = await until(service.client, sandboxId, (state) => {
+        seen.add(state);
+        return isTerminal(state);
+      });
+      expect(ended.status).toMatchObject({
+        state: State.FAILED,
+        stateReason: expect.stringContaining(`/no/such/program: ${words}`),
+      });
+      expect(ended.status?.stateReason).not.toContain("setpriv");
+      // It has never run, and nobody may be told so in between.
+      expect(seen).not.toContain(State.RUNNING);
+      expect(ended.status?.startTime).toBeUndefined();
+    } finally {
+      await service.close();
+    }
+  },
+);

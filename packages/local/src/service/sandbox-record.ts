@@ -75,6 +75,7 @@ export class SandboxRecord {
   #killed = false;
   #lastWork: LastWork | undefined;
   #working = false;
+  #stopFailed = false;
 
   constructor(options: SandboxRecordOptions) {
     this.#options = options;
@@ -97,6 +98,11 @@ export class SandboxRecord {
 
   get isActive(): boolean {
     return !isTerminal(this.state);
+  }
+
+  /** Whether its stop failed: it has ended as far as can be known, but something may still run. */
+  get couldNotBeStopped(): boolean {
+    return this.#stopFailed;
   }
 
   /** Resolves when the sandbox has ended, in whatever way. */
@@ -268,9 +274,10 @@ export class SandboxRecord {
     const asked = this.state === State.TERMINATING;
     void Promise.resolve(asked ? stopDelay?.() : undefined)
       .then(() => this.#sandbox?.stop())
-      .catch((error: unknown) =>
-        this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` }),
-      );
+      .catch((error: unknown) => {
+        this.#stopFailed = this.isActive;
+        this.#end({ state: State.FAILED, reason: `${this.#reason()}; ${String(error)}` });
+      });
   }
 
   async #mainEnded(main: Main): Promise<void> {

@@ -32,12 +32,12 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
         fileSystemSnapshotIds: [...snapshotIds],
       });
     },
-    purgeSandboxes: async (request) => {
-      const { count, failed } = await sandboxes.purge(request);
+    purgeSandboxes: async (request, context) => {
+      const { count, failed, retryable } = await sandboxes.purge(request, context.timeoutMs());
       return create(PurgeSandboxesResponseSchema, {
         purgeCount: count,
         failedSandboxIds: [...failed],
-        retryableFailedSandboxIds: [...failed],
+        retryableFailedSandboxIds: [...retryable],
       });
     },
     exec: (request, context) => translated(() => exec(sandboxes, request, context)),

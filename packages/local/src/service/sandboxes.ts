@@ -70,6 +70,9 @@ const LOOK_SECONDS = 0.05;
 
 const PURGE_SECONDS = 15;
 
+/** Of what the caller of a purge allows; the rest is for the answer's way back. */
+const SHARE_OF_DEADLINE = 0.8;
+
 /** For calls that come while a sandbox is still starting. */
 const START_WAIT_SECONDS = 60;
 
@@ -92,6 +95,14 @@ export interface SandboxesOptions {
   /** Resolves when nothing can be started any more, with the reason. */
   readonly lost: Promise<Error>;
   readonly onNotice: NoticeListener;
+}
+
+/** What became of the sandboxes that a purge matched: how many ended, and the ids of the others. */
+export interface PurgeOutcome {
+  readonly count: number;
+  readonly failed: readonly string[];
+  /** Those of them that another purge will find, and may stop. */
+  readonly retryable: readonly string[];
 }
 
 interface TemplateOrigin {
@@ -274,7 +285,7 @@ export class Sandboxes {
   /** For a client: a sandbox that is about to run, or to end, gets a moment to do so. */
   async look(sandboxId: string): Promise<SandboxRecord> {
     const record = this.get(sandboxId);
-    await record.arrived(LOOK_SECONDS);
+    await record.arrived(this.#options.engine.usualStartSeconds ?? LOOK_SECONDS);
     return record;
   }
 
@@ -282,6 +293,8 @@ export class Sandboxes {
   async running(sandboxId: string, container: string, signal: AbortSignal): Promise<EngineSandbox> {
     const record = this.get(sandboxId);
     this.checkContainer(record, container);
+    // A deadline of 0 has passed before the call came.
+    signal.throwIfAborted();
     if (record.isStarting) {
       const canceled = new Promise<never>((_, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
@@ -331,15 +344,21 @@ export class Sandboxes {
     const take = async (sandbox: EngineSandbox | undefined): Promise<void> => {
       for (const snapshot of snapshots) await this.snapshots.take(snapshot, sandbox);
     };
-    record.terminate(graceSeconds, "it was deleted", wantsSnapshots ? take : undefined);
+    const reason =
+      graceSeconds > 0 ? `it was deleted, with ${graceSeconds} s of grace` : "it was deleted";
+    record.terminate(graceSeconds, reason, wantsSnapshots ? take : undefined);
     await record.ended(PROMPT_STOP_SECONDS);
     return { record, snapshotIds: snapshots.map(({ id }) => id) };
   }
 
-  /** Stops all active sandboxes of a scope, side by side. Returns ids that could not be stopped. */
+  /**
+   * Stops all active sandboxes of a scope, side by side. Answers before the caller's deadline, so
+   * that it learns which are still stopping then.
+   */
   async purge(
     request: PurgeSandboxesRequest,
-  ): Promise<{ readonly count: number; readonly failed: readonly string[] }> {
+    leftMilliseconds = Number.POSITIVE_INFINITY,
+  ): Promise<PurgeOutcome> {
     if (request.requestId !== "")
       throw notImplemented("request_id of a purge is reserved: leave it empty");
     if (request.purgeAll === request.tags.length > 0) {
@@ -347,11 +366,19 @@ export class Sandboxes {
       throw invalidArgument([{ field: request.purgeAll ? "tags" : "purge_all", description }]);
     }
     const matching = this.registry.active().filter((record) => hasAllTags(record, request.tags));
-    if (request.dryRun) return { count: matching.length, failed: [] };
+    if (request.dryRun) return { count: matching.length, failed: [], retryable: [] };
     for (const record of matching) record.terminate(0, "it was purged");
-    const ended = await Promise.all(matching.map((record) => record.ended(PURGE_SECONDS)));
-    const failed = matching.filter((_, index) => ended[index] !== true).map(({ id }) => id);
-    return { count: matching.length - failed.length, failed };
+    const seconds = Math.min(PURGE_SECONDS, (leftMilliseconds / 1000) * SHARE_OF_DEADLINE);
+    await Promise.all(matching.map((record) => record.ended(seconds)));
+    const stopping = matching.filter((record) => record.isActive);
+    // It has ended as FAILED, and another purge will not see it.
+    const notStopped = matching.filter((record) => record.couldNotBeStopped);
+    const failed = [...stopping, ...notStopped].map(({ id }) => id);
+    return {
+      count: matching.length - failed.length,
+      failed,
+      retryable: stopping.map(({ id }) => id),
+    };
   }
 
   /** Ends every sandbox and takes no new ones; waits at most so long. */

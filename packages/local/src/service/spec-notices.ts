@@ -8,6 +8,12 @@ export interface SpecNoticesOptions {
   readonly onNotice: NoticeListener;
 }
 
+/** Far more than anybody reads; image names are a client's to choose. */
+const MAX_TOLD = 1000;
+
+/** Of an image's name. */
+const MAX_NAME_LENGTH = 200;
+
 /** What is accepted in a spec and not quite done, told once for each kind. */
 export class SpecNotices {
   readonly #options: SpecNoticesOptions;
@@ -22,11 +28,12 @@ export class SpecNotices {
     const { engine, mappedImages, onNotice } = this.#options;
     const once = (key: string, tell: () => void): void => this.#once(key, tell);
     if (engine.name !== "docker" && image !== DEFAULT_IMAGE && !mappedImages.has(image)) {
-      once(`image ${image}`, () =>
+      const name = image.slice(0, MAX_NAME_LENGTH);
+      once(`image ${name}`, () =>
         onNotice({
           code: "image_not_mapped",
           message:
-            `image ${JSON.stringify(image)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
+            `image ${JSON.stringify(name)} has no root directory on this machine: its sandboxes run on the host's own programs ` +
             (engine.name === "bubblewrap"
               ? "(read-only). Map it with `images` to use an unpacked image."
               : "."),
@@ -100,8 +107,9 @@ export class SpecNotices {
   }
 
   #once(key: string, tell: () => void): void {
-    if (!this.#told.has(key)) tell();
+    if (this.#told.has(key) || this.#told.size >= MAX_TOLD) return;
     this.#told.add(key);
+    tell();
   }
 }
 

@@ -42,7 +42,7 @@ export async function firstInput(
 export async function feedStandardInput(
   requests: AsyncIterator<ExecStreamRequest>,
   stdin: Writable | undefined,
-  onResize?: (size: ExecStreamResize) => void,
+  onResize?: (size: ExecStreamResize) => Promise<void>,
 ): Promise<void> {
   // EPIPE is the process's own business: it did not want more.
   stdin?.on("error", () => {});
@@ -50,7 +50,8 @@ export async function feedStandardInput(
     for (;;) {
       const { done, value } = await requests.next();
       if (done === true || value.message.case === "close") break;
-      if (value.message.case === "resize") onResize?.(value.message.value);
+      // What is typed after it must find it done.
+      if (value.message.case === "resize") await onResize?.(value.message.value);
       // A resize means nothing without a terminal, and a second init is not a reason to kill.
       if (value.message.case !== "stdin" || stdin === undefined || stdin.destroyed) continue;
       if (!stdin.write(value.message.value)) await drained(stdin);

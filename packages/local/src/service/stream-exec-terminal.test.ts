@@ -227,7 +227,7 @@ describe.each(testedEngines)("a terminal with the engine %s", (engine) => {
 
   test("stops the program when nobody reads", async () => {
     const mark = `TERMINAL_SLOW_${engine}`;
-    const screen = await open(["bash", "-c", "yes 0123456789 | head -c 60000000; exit 6"], {
+    const screen = await open(["bash", "-c", "yes 0123456789 | head -c 20000000; exit 6"], {
       env: { [mark]: "1" },
     });
     await screen.shows("0123456789");
@@ -339,7 +339,7 @@ async function sleeping(service: TestService, sandboxId: string): Promise<boolea
 /** Whether `head` waits for its output to be taken, twice in a row at the same place. */
 async function standsStill(service: TestService, sandboxId: string): Promise<boolean> {
   const head = (await sandboxProcesses(service, sandboxId)).find(({ command }) =>
-    command.startsWith("head -c 60000000"),
+    command.startsWith("head -c 20000000"),
   );
   if (head === undefined) throw new Error("head is not running any more");
   const written = () => /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${head.pid}/io`, "utf8"))?.[1];

@@ -47,6 +47,8 @@ export async function* streamExec(
     yield* output(process.outputs);
     const { exitCode } = await process.exited;
     ended = true;
+    // The exit code of what was killed for it would look like an answer.
+    context.signal.throwIfAborted();
     yield response({ case: "exit", value: { exitCode, completedTime: timestampNow() } });
   } finally {
     context.signal.removeEventListener("abort", kill);
@@ -115,9 +117,9 @@ async function openTerminal(
     outputs: [[ExecStreamOutput_Stream.STDOUT, terminal.output]],
     exited: terminal.exited,
     feed: () =>
-      void feedStandardInput(messages, terminal.stdin, ({ width, height }) => {
+      void feedStandardInput(messages, terminal.stdin, async ({ width, height }) => {
         const [columns, rows] = [sideOf(width), sideOf(height)];
-        if (columns !== undefined && rows !== undefined) terminal.resize({ columns, rows });
+        if (columns !== undefined && rows !== undefined) await terminal.resize({ columns, rows });
       }),
     kill: () => terminal.kill(),
   };

@@ -62,7 +62,8 @@ export type HelperRequest =
       readonly environment: Readonly<Record<string, string>>;
     }
   | { readonly type: "terminal"; readonly id: number; readonly command: TerminalCommand }
-  | ({ readonly type: "resize"; readonly id: number } & TerminalSize)
+  /** `terminal` is the id of the request that opened it. */
+  | ({ readonly type: "resize"; readonly id: number; readonly terminal: number } & TerminalSize)
   | {
       readonly type: "relay";
       readonly id: number;

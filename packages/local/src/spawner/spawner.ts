@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { withDeadline } from "../deadline.ts";
+import { within, withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
 import { FifoPool, type OpenFifo } from "./fifo-pool.ts";
 import { Helper, type HelperOptions } from "./helper.ts";
@@ -17,6 +17,7 @@ const SPAWN_SECONDS = 20;
 const HOLD_SECONDS = 30;
 const KILL_SECONDS = 10;
 const REMOVE_SECONDS = 60;
+const RESIZE_SECONDS = 2;
 
 export interface SpawnCommand {
   readonly file: string;
@@ -48,7 +49,8 @@ export interface SpawnedTerminal {
   /** Both streams of the program, as the terminal shows them. */
   readonly output: OutputPipe;
   readonly exited: Promise<ProcessEnd>;
-  resize(size: TerminalSize): void;
+  /** Resolves when the terminal has it. Never rejects. */
+  resize(size: TerminalSize): Promise<void>;
   /** SIGKILL to everything that runs in it. */
   kill(): void;
 }
@@ -207,7 +209,7 @@ export class Spawner {
         exited: ended.then((end) =>
           end === "lost" ? { exitCode: KILLED_EXIT_CODE, lost: true } : processEnd(end),
         ),
-        resize: (size) => this.#helper.tell({ type: "resize", id, ...size }),
+        resize: (size) => this.#resize(id, size),
         kill,
       };
     } catch (error) {
@@ -217,6 +219,20 @@ export class Spawner {
       void connected.then((socket) => socket.destroy());
       throw error;
     }
+  }
+
+  async #resize(terminal: number, { columns, rows }: TerminalSize): Promise<void> {
+    const id = this.#helper.nextId();
+    const answer = this.#helper.ask({ type: "resize", id, terminal, columns, rows });
+    // A terminal that has just ended does not answer.
+    await within(
+      answer.then(
+        () => {},
+        () => {},
+      ),
+      RESIZE_SECONDS,
+    );
+    this.#helper.forget(id);
   }
 
   /** Leads ports of the host's loopback, any free ones, to ports of a sandbox's own network. */

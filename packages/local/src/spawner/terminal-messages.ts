@@ -29,10 +29,11 @@ export type TerminalRequest =
       /** The addon that opens pseudo-terminals. */
       readonly native: string;
     }
-  | ({ readonly type: "resize" } & TerminalSize)
+  | ({ readonly type: "resize"; readonly id: number } & TerminalSize)
   | { readonly type: "kill" };
 
 export type TerminalAnswer =
   | { readonly type: "opened"; readonly pid: number }
   | { readonly type: "failed"; readonly reason: string }
+  | { readonly type: "resized"; readonly id: number }
   | ({ readonly type: "ended" } & RawEnd);

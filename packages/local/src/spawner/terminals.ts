@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { HelperAnswer, HelperRequest } from "./messages.ts";
-import type { TerminalAnswer, TerminalRequest, TerminalSize } from "./terminal-messages.ts";
+import type { TerminalAnswer, TerminalRequest } from "./terminal-messages.ts";
 import { killTerminalProcesses } from "./terminal-processes.ts";
 import type { TerminalSupport } from "./terminal-program.ts";
 
 type OpenRequest = Extract<HelperRequest, { type: "terminal" }>;
+type ResizeRequest = Extract<HelperRequest, { type: "resize" }>;
 
 /** This very program, even where its path has become unreadable with root given up. */
 const NODE = existsSync("/proc/self/exe") ? "/proc/self/exe" : process.execPath;
@@ -47,6 +48,9 @@ export class Terminals {
     };
     holder.on("message", (message: TerminalAnswer) => {
       if (message.type === "failed") return end({ type: "failed", id, reason: message.reason });
+      if (message.type === "resized") {
+        return this.#answer({ type: "done", id: message.id, count: 1 });
+      }
       if (message.type === "opened") {
         terminal.pid = message.pid;
         return this.#answer({ type: "spawned", id, pid: message.pid });
@@ -67,9 +71,10 @@ export class Terminals {
     tell(holder, { type: "open", id, command, socket, native: support.native });
   }
 
-  resize(id: number, size: TerminalSize): void {
-    const terminal = this.#open.get(id);
-    if (terminal !== undefined) tell(terminal.holder, { type: "resize", ...size });
+  resize({ id, terminal, columns, rows }: ResizeRequest): void {
+    const open = this.#open.get(terminal);
+    if (open === undefined) this.#answer({ type: "done", id, count: 0 });
+    else tell(open.holder, { type: "resize", id, columns, rows });
   }
 
   /** Answers whether there is such a terminal. */

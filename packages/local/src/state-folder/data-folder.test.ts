@@ -1,4 +1,12 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { SnapshotState } from "@tidybox/protocol";
 import { describe, expect, test } from "vitest";
@@ -92,6 +100,54 @@ describe("a data folder", () => {
       expect.objectContaining({ code: "record_unreadable" }),
     );
     expect(readdirSync(records).toSorted()).toEqual(["bad.json.damaged", "good.json"]);
+  });
+
+  test("starts whatever a write that was cut has left of a record", async () => {
+    const dataFolder = join(folder(), "data");
+    const first = await start({ dataFolder, templates: { good: template } });
+    const sandboxId = await createRunning(
+      first.client,
+      specOf(
+        { volumeMounts: [{ volume: "work", mountPath: "/work" }] },
+        { volumes: [{ name: "work", source: { case: "scratch", value: {} } }] },
+      ),
+    );
+    const { fileSystemSnapshotId } = await first.client.createFileSystemSnapshot({ sandboxId });
+    await eventually(async () => {
+      const { state } = await first.client.getFileSystemSnapshot({ fileSystemSnapshotId });
+      return state === SnapshotState.READY;
+    });
+    await kill(first);
+    for (const [kind, name] of [
+      ["templates", "good"],
+      ["snapshots", fileSystemSnapshotId],
+    ] as const) {
+      const records = join(dataFolder, kind);
+      const whole = readFileSync(join(records, `${name}.json`));
+      const { uid, gid } = statSync(records);
+      const cuts = [0, 1, 2, whole.length >> 1, whole.length - 1];
+      for (const cut of cuts) {
+        const path = join(records, `cut-${cut}.json`);
+        writeFileSync(path, whole.subarray(0, cut));
+        chownSync(path, uid, gid);
+      }
+      for (const odd of ["null", "[]", "{}", '"text"', '{"view": 1}', "\0\0\0\0"]) {
+        const path = join(records, `odd-${odd.length}.json`);
+        writeFileSync(path, odd);
+        chownSync(path, uid, gid);
+      }
+      mkdirSync(join(records, "folder.json"));
+      chownSync(join(records, "folder.json"), uid, gid);
+    }
+    const second = await start({ dataFolder });
+    const told = (await second.notices()).filter(({ code }) => code === "record_unreadable");
+    expect(told.length).toBeGreaterThan(15);
+    expect(
+      (await second.client.createSandboxFromTemplate({ templateId: "good" })).sandboxId,
+    ).toBeTruthy();
+    expect(await second.client.getFileSystemSnapshot({ fileSystemSnapshotId })).toMatchObject({
+      state: SnapshotState.READY,
+    });
   });
 
   test("is refused when others can look into it", async () => {

@@ -16,12 +16,17 @@ export interface ProcessIdentity {
 export type Liveness = "alive" | "gone" | "unknown";
 
 export function thisProcess(): ProcessIdentity {
-  return {
-    pid: process.pid,
-    startTime: startTimeOf(process.pid) ?? "",
-    bootId: bootId(),
-    pidNamespace: pidNamespace(),
-  };
+  return identityOf(process.pid) ?? { pid: process.pid, startTime: "", ...machine() };
+}
+
+/** Of another process that lives now; undefined when it does not. */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  const startTime = startTimeOf(pid);
+  return startTime === undefined ? undefined : { pid, startTime, ...machine() };
+}
+
+function machine(): Pick<ProcessIdentity, "bootId" | "pidNamespace"> {
+  return { bootId: bootId(), pidNamespace: pidNamespace() };
 }
 
 /** Whether exactly that process still lives. Two containers may share a temp folder, not pids. */

@@ -32,9 +32,14 @@ export interface TestService {
   /** The only folder that the service may leave anything in. */
   readonly folder: string;
   notices(): Promise<readonly LocalNotice[]>;
+  /** Of its process, after a garbage collection where it was launched with COLLECTING_GARBAGE. */
+  memory(): Promise<NodeJS.MemoryUsage>;
   /** Closes it in order and removes its temp folder; throws when something was left in there. */
   close(): Promise<void>;
 }
+
+/** A launcher that lets `memory` collect garbage first. */
+export const COLLECTING_GARBAGE = ["/usr/bin/env", "NODE_OPTIONS=--expose-gc"] as const;
 
 export class RefusedStart extends Error {
   readonly code: string;
@@ -83,6 +88,11 @@ export async function startTestService(
       child.send("notices");
       const [notices] = (await once(child, "message")) as [readonly LocalNotice[]];
       return notices;
+    },
+    memory: async () => {
+      child.send("memory");
+      const [memory] = (await once(child, "message")) as [NodeJS.MemoryUsage];
+      return memory;
     },
     close: async () => {
       if (child.connected) child.send("close");

@@ -4,6 +4,7 @@ import type { ResolvedConfig } from "@tidybox/fixtures";
 import { type LocalNotice, type LocalService, startLocalService } from "@tidybox/local";
 import { limitFindings, processLimit } from "./limits.ts";
 import { machineFindings } from "./machine.ts";
+import { isolationFindings } from "./isolation.ts";
 import { networkFinding } from "./network.ts";
 import type { DoctorReport, Finding, InsideImage } from "./report.ts";
 import { type Trial, trySandbox } from "./try-sandbox.ts";
@@ -44,7 +45,7 @@ export async function examineLocal(
     const resources = { cpu: "500m", memory: "256Mi" };
     const look = (sandbox: Parameters<typeof processLimit>[0]) => processLimit(sandbox, engine);
     const trial = await trySandbox(connection, { resources }, image, look);
-    findings.push(...trial.findings);
+    findings.push(...trial.findings, ...isolationFindings(engine));
     const usable = trial.findings.every(({ state }) => state !== "missing");
     const trials: Trial[] = [trial];
     if (usable) {

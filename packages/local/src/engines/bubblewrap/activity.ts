@@ -15,6 +15,11 @@ export class Activity {
     return work;
   }
 
+  /** Whether several things are under way at once. */
+  get isCrowded(): boolean {
+    return this.#running > 1;
+  }
+
   /** For how long nothing has been under way. */
   get quietMilliseconds(): number {
     return this.#running > 0 ? 0 : performance.now() - this.#changedAt;

@@ -7,7 +7,7 @@ import { entryBeside, ownNamespaces } from "./shared-namespaces.ts";
 import { BubblewrapSandbox } from "./bubblewrap-sandbox.ts";
 import { ContainedTar } from "./contained-tar.ts";
 import type { CurrentEtc } from "./current-etc.ts";
-import { FIRST_PROCESS_ARGUMENTS, firstProcess } from "./first-process.ts";
+import type { FirstProcess } from "./first-process.ts";
 import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
@@ -25,6 +25,7 @@ export interface BubblewrapPrograms {
 export interface BubblewrapEngineOptions {
   readonly spawner: Spawner;
   readonly programs: BubblewrapPrograms;
+  readonly firstProcess: FirstProcess;
   /** Private folder for the sandboxes' folders. */
   readonly folder: string;
   readonly rootOf: (image: string) => ImageRoot;
@@ -108,7 +109,7 @@ export class BubblewrapEngine implements Engine {
 
   async #make(plan: SandboxPlan, first?: BubblewrapSandbox): Promise<BubblewrapSandbox> {
     const root = this.#options.rootOf(plan.image);
-    const folder = this.#poolOf(root).take();
+    const folder = await this.#poolOf(root).take();
     try {
       return await this.#start(plan, root, folder, first);
     } catch (error) {
@@ -129,7 +130,7 @@ export class BubblewrapEngine implements Engine {
     folder: string,
     first: BubblewrapSandbox | undefined,
   ): Promise<BubblewrapSandbox> {
-    const { spawner, programs } = this.#options;
+    const { spawner, programs, firstProcess } = this.#options;
     const hostname = plan.id.slice(0, 60);
     const volumesOf = first?.shared.folder ?? folder;
     const volumes = new SandboxVolumes(plan, volumesOf, new ContainedTar(programs.bwrap));
@@ -151,13 +152,13 @@ export class BubblewrapEngine implements Engine {
         ...["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
         ...ownRoot,
         ...["--proc", "/proc", "--dev", "/dev"],
-        ...FIRST_PROCESS_ARGUMENTS,
+        ...firstProcess.args,
         ...root.args,
         ...inRoot,
         ...(plan.readOnlyRoot === true ? ["--remount-ro", "/"] : []),
         ...["--chdir", plan.workingDirectory],
       ],
-      command: firstProcess(root),
+      command: firstProcess.command(root),
       environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     const sandbox = new BubblewrapSandbox({

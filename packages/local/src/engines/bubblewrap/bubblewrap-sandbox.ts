@@ -79,7 +79,7 @@ export class BubblewrapSandbox implements EngineSandbox {
     this.#watchMemory();
     const { shells } = options;
     this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
-    this.#shell?.prepare();
+    this.#prepareShell();
     this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
       this.exec(command),
     );
@@ -89,6 +89,12 @@ export class BubblewrapSandbox implements EngineSandbox {
   adopt(plan: SandboxPlan): void {
     this.#plan = plan;
     this.#watchMemory();
+    this.#prepareShell();
+  }
+
+  /** Not in a burst of creates: it would take the machine from those that wait to start. */
+  #prepareShell(): void {
+    if (!this.#options.activity.isCrowded) this.#shell?.prepare();
   }
 
   get doom(): Doom | undefined {
@@ -169,12 +175,12 @@ export class BubblewrapSandbox implements EngineSandbox {
     return terminal;
   }
 
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    return this.#files.read(this.#absolute(path), maxSizeBytes);
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#files.read(this.#absolute(path), maxSizeBytes, signal);
   }
 
-  writeFile(path: string, content: Uint8Array): Promise<void> {
-    return this.#files.write(this.#absolute(path), content);
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return this.#files.write(this.#absolute(path), content, signal);
   }
 
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -44,8 +44,8 @@ export class FolderPool {
   }
 
   /** A folder that nobody else has. It belongs to the caller, who removes it. */
-  take(): string {
-    const folder = this.#spare.pop() ?? this.#makeNow();
+  async take(): Promise<string> {
+    const folder = this.#spare.pop() ?? (await this.#make());
     this.#filling ??= this.#fill();
     return folder;
   }
@@ -56,28 +56,22 @@ export class FolderPool {
     await this.#filling;
   }
 
-  #makeNow(): string {
+  /** Not synchronously: in a burst of creates the service would do nothing else. */
+  async #make(): Promise<string> {
     const folder = this.#next();
-    mkdirSync(folder, { mode: 0o700 });
-    for (const name of this.#folders)
-      mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
-    for (const shared of SHARED) chmodSync(join(folder, shared), 0o1777);
-    for (const [name, target] of this.#links) symlinkSync(target, join(folder, ROOT_FOLDER, name));
+    const within = (name: string): string => join(folder, name);
+    await mkdir(within(ROOT_FOLDER), { recursive: true, mode: 0o700 });
+    await Promise.all([
+      ...this.#folders.map((name) => mkdir(within(name), { recursive: true, mode: 0o755 })),
+      ...this.#links.map(([name, target]) => symlink(target, within(join(ROOT_FOLDER, name)))),
+    ]);
+    await Promise.all(SHARED.map((name) => chmod(within(name), 0o1777)));
     return folder;
   }
 
   async #fill(): Promise<void> {
     try {
-      while (!this.#closed && this.#spare.length < SPARES) {
-        const folder = this.#next();
-        await mkdir(folder, { mode: 0o700 });
-        for (const name of this.#folders)
-          await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
-        for (const shared of SHARED) await chmod(join(folder, shared), 0o1777);
-        for (const [name, target] of this.#links)
-          await symlink(target, join(folder, ROOT_FOLDER, name));
-        this.#spare.push(folder);
-      }
+      while (!this.#closed && this.#spare.length < SPARES) this.#spare.push(await this.#make());
     } catch {
       // A full disk, say: the next take makes its own, and tells its caller why it cannot.
     } finally {

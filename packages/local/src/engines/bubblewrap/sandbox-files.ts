@@ -1,8 +1,13 @@
 import { constants } from "node:fs";
 import { collectOutput } from "../collect-output.ts";
 import type { EngineProcess, ExecCommand } from "../engine.ts";
+import { execUntil } from "../exec-until.ts";
 import { readBounded } from "../read-bounded.ts";
-import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
+import {
+  fileErrorFromErrno,
+  SandboxFileError,
+  type SandboxFileErrorKind,
+} from "../sandbox-file-error.ts";
 import { NeedsSandboxResolution, openContained } from "./contained-path.ts";
 
 type Exec = (command: ExecCommand) => Promise<EngineProcess>;
@@ -12,12 +17,13 @@ const NOT_FOUND = 52;
 const IS_DIRECTORY = 53;
 const PERMISSION_DENIED = 54;
 const TOO_LARGE = 55;
+const NOT_REGULAR = 56;
 
 const READ_SCRIPT = `
 [ -e "$1" ] || exit ${NOT_FOUND}
 [ -d "$1" ] && exit ${IS_DIRECTORY}
 [ -r "$1" ] || exit ${PERMISSION_DENIED}
-[ -f "$1" ] || { echo "$1 is not a regular file" >&2; exit 1; }
+[ -f "$1" ] || exit ${NOT_REGULAR}
 size=$(stat -Lc %s -- "$1") || exit 1
 [ "$size" -le "$2" ] || { echo "$size"; exit ${TOO_LARGE}; }
 exec cat -- "$1"`;
@@ -27,7 +33,7 @@ const WRITE_SCRIPT = `
 case $1 in */*) mkdir -p -- "\${1%/*}/" || exit 1;; esac
 if [ -e "$1" ]; then
   [ -w "$1" ] || exit ${PERMISSION_DENIED}
-  [ -f "$1" ] || { echo "$1 is not a regular file" >&2; exit 1; }
+  [ -f "$1" ] || exit ${NOT_REGULAR}
 fi
 exec cat >"$1"`;
 
@@ -37,14 +43,15 @@ exec cat >"$1"`;
  */
 export class SandboxFiles {
   readonly #root: string;
-  readonly #exec: Exec;
+  readonly #sandbox: { readonly exec: Exec };
 
   constructor(root: string, exec: Exec) {
     this.#root = root;
-    this.#exec = exec;
+    this.#sandbox = { exec };
   }
 
-  async read(path: string, maxSizeBytes: number): Promise<Uint8Array> {
+  /** The signal ends what waits inside: between a look and the opening, a file can become a pipe. */
+  async read(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
     try {
       const file = await openContained(this.#root, path, constants.O_RDONLY, {
         makeParents: false,
@@ -55,18 +62,20 @@ export class SandboxFiles {
         await file.close();
       }
     } catch (error) {
-      if (error instanceof NeedsSandboxResolution) return this.#readInside(path, maxSizeBytes);
+      if (error instanceof NeedsSandboxResolution)
+        return this.#readInside(path, maxSizeBytes, signal);
       throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
     }
   }
 
-  async write(path: string, content: Uint8Array): Promise<void> {
+  /** The same. */
+  async write(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
     try {
       const flags = constants.O_WRONLY | constants.O_CREAT;
       const file = await openContained(this.#root, path, flags, { makeParents: true });
       try {
         if (!(await file.stat()).isFile()) {
-          throw new SandboxFileError("io_failed", `${path} is not a regular file`);
+          throw new SandboxFileError("unusable_path", `${path} is not a regular file`);
         }
         await file.truncate(0);
         await file.writeFile(content);
@@ -74,13 +83,17 @@ export class SandboxFiles {
         await file.close();
       }
     } catch (error) {
-      if (error instanceof NeedsSandboxResolution) return this.#writeInside(path, content);
+      if (error instanceof NeedsSandboxResolution) return this.#writeInside(path, content, signal);
       throw error instanceof SandboxFileError ? error : fileErrorFromErrno(error, path);
     }
   }
 
-  async #readInside(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    const process = await this.#exec({
+  async #readInside(
+    path: string,
+    maxSizeBytes: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    const process = await execUntil(signal, this.#sandbox, {
       argv: ["/bin/sh", "-c", READ_SCRIPT, "tidybox-read-file", path, String(maxSizeBytes)],
       environment: {},
       wantsInput: false,
@@ -103,8 +116,12 @@ export class SandboxFiles {
     return stdout.bytes;
   }
 
-  async #writeInside(path: string, content: Uint8Array): Promise<void> {
-    const process = await this.#exec({
+  async #writeInside(
+    path: string,
+    content: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const process = await execUntil(signal, this.#sandbox, {
       argv: ["/bin/sh", "-c", WRITE_SCRIPT, "tidybox-write-file", path],
       environment: {},
       wantsInput: true,
@@ -131,10 +148,19 @@ function refuse(exitCode: number, path: string, stderr: Buffer): void {
       throw new SandboxFileError("is_directory", `${path} is a directory`);
     case PERMISSION_DENIED:
       throw new SandboxFileError("permission_denied", `${path}: permission denied`);
+    case NOT_REGULAR:
+      throw new SandboxFileError("unusable_path", `${path} is not a regular file`);
     default: {
       const text = stderr.toString().trim() || `exit code ${exitCode}`;
-      const denied = /permission denied|read-only file system/i.test(text);
-      throw new SandboxFileError(denied ? "permission_denied" : "io_failed", `${path}: ${text}`);
+      throw new SandboxFileError(kindOf(text), `${path}: ${text}`);
     }
   }
+}
+
+/** By what the sandbox's programs say. */
+function kindOf(text: string): SandboxFileErrorKind {
+  if (/permission denied|read-only file system/i.test(text)) return "permission_denied";
+  if (/not a directory|file exists|nonexistent/i.test(text)) return "not_found";
+  const unusable = /file name too long|too many levels of symbolic links/i;
+  return unusable.test(text) ? "unusable_path" : "io_failed";
 }

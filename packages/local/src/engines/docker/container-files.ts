@@ -1,5 +1,6 @@
 import { collectOutput } from "../collect-output.ts";
 import type { EngineProcess, EngineSandbox } from "../engine.ts";
+import { execUntil } from "../exec-until.ts";
 import { SandboxFileError, type SandboxFileErrorKind } from "../sandbox-file-error.ts";
 import {
   FILE_DENIED,
@@ -22,8 +23,10 @@ export async function readContainerFile(
   sandbox: Pick<EngineSandbox, "exec">,
   path: string,
   maxSizeBytes: number,
+  signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const process = await sandbox.exec(command(READ_FILE, path, false, String(maxSizeBytes)));
+  const reading = command(READ_FILE, path, false, String(maxSizeBytes));
+  const process = await execUntil(signal, sandbox, reading);
   const said = collectOutput(process.stderr, SAID_BYTES);
   const content = await readAtMost(process, path, maxSizeBytes);
   await check(process, path, (await said).bytes.toString());
@@ -34,8 +37,9 @@ export async function writeContainerFile(
   sandbox: Pick<EngineSandbox, "exec">,
   path: string,
   content: Uint8Array,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
-  const process = await sandbox.exec(command(WRITE_FILE, path, true));
+  const process = await execUntil(signal, sandbox, command(WRITE_FILE, path, true));
   // What it does not want to read is told by its exit code.
   process.stdin?.on("error", () => {}).end(content);
   const [said] = await Promise.all([
@@ -90,7 +94,7 @@ function reasonOf(
     case FILE_IS_DIRECTORY:
       return ["is_directory", " is a directory"];
     case FILE_IS_IRREGULAR:
-      return ["io_failed", " is not a regular file"];
+      return ["unusable_path", " is not a regular file"];
     case FILE_DENIED:
       return ["permission_denied", ": permission denied"];
     case 127:
@@ -100,5 +104,7 @@ function reasonOf(
     return ["permission_denied", `: ${said}`];
   if (/not a directory|file exists|no such file|nonexistent/i.test(said))
     return ["not_found", `: ${said}`];
+  if (/file name too long|too many levels of symbolic links/i.test(said))
+    return ["unusable_path", `: ${said}`];
   return ["io_failed", `: ${said || `exit code ${exitCode}`}`];
 }

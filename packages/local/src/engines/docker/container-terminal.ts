@@ -44,7 +44,7 @@ export async function containerTerminal(
     stdin: typed(socket),
     output: new OutputPipe(shown, exited),
     exited,
-    resize: (size) => void exec.resize(size).catch(() => {}),
+    resize: (size) => exec.resize(size).catch(() => {}),
     kill: () => void exec.kill(exited),
   };
 }

@@ -46,6 +46,7 @@ export class DockerEngine implements Engine {
   readonly servicesHaveEgress = true;
   readonly privileges = "container";
   readonly enforces = ["cpu", "memory", "read_only_root"] as const;
+  readonly usualStartSeconds = 1;
   readonly #options: DockerEngineOptions;
   readonly #images: DockerImages;
   readonly #labels: Readonly<Record<string, string>>;
@@ -117,7 +118,10 @@ export class DockerEngine implements Engine {
       lifeline.destroy();
       throw error;
     });
-    const sandbox = new DockerSandbox({ docker, container, plan, lifeline, holders, hostPorts });
+    const sandbox = new DockerSandbox({
+      ...{ docker, container, plan, lifeline, holders, hostPorts },
+      remove: () => place.belongings.removeContainer(container.id),
+    });
     try {
       await restoreMemoryVolumes(sandbox, plan);
       for (const { path, content } of plan.files) {

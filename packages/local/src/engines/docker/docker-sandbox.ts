@@ -42,6 +42,8 @@ export interface DockerSandboxOptions {
   readonly lifeline: Socket;
   readonly holders: VolumeHolders;
   readonly hostPorts: ReadonlyMap<number, number>;
+  /** Kills and removes the container. */
+  readonly remove: () => Promise<void>;
 }
 
 /** A running container. */
@@ -103,12 +105,12 @@ export class DockerSandbox implements EngineSandbox {
     return containerTerminal(exec, mark, command);
   }
 
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    return readContainerFile(this, path, maxSizeBytes);
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return readContainerFile(this, path, maxSizeBytes, signal);
   }
 
-  writeFile(path: string, content: Uint8Array): Promise<void> {
-    return writeContainerFile(this, path, content);
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return writeContainerFile(this, path, content, signal);
   }
 
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {
@@ -171,20 +173,16 @@ export class DockerSandbox implements EngineSandbox {
     }
   }
 
+  /** Kills and removes it in one call: its processes are gone long before its files. */
   async #killContainer(): Promise<void> {
-    const { docker, container } = this.#options;
-    await docker
-      .call("kill a container", (options) => container.kill(options))
-      .catch((error: unknown) => {
-        // 404: it is gone, 409: it does not run.
-        const status = error instanceof DockerCallError ? error.status : undefined;
-        if (status !== 404 && status !== 409) throw error;
-      });
+    const removal = this.#options.remove();
     await withDeadline(
-      this.ended,
+      Promise.race([this.ended, removal.then(() => this.ended)]),
       END_SECONDS,
       () => new Error(`Docker did not say within ${END_SECONDS} s that the container has ended`),
     );
+    // Tried again with all that the sandbox has.
+    removal.catch(() => {});
   }
 
   async #watch(): Promise<void> {

@@ -35,9 +35,13 @@ describe.runIf(testDockerHost !== undefined)("a Docker that fails", () => {
   });
 
   afterEach(async () => {
-    await service.close();
-    proxy.close();
-    expect(await containersOf(docker, service)).toEqual([]);
+    try {
+      await service.close();
+    } finally {
+      proxy.close();
+    }
+    const left = await containersOf(docker, service);
+    if (left.length > 0) throw new Error(`${left.length} containers of the service are left`);
   });
 
   const reasonOf = async (sandboxId: string): Promise<string> => {

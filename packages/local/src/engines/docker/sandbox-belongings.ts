@@ -4,7 +4,8 @@ import { removeContainer, removeVolume } from "./docker-leftovers.ts";
 /** All that one sandbox has in Docker, so that it goes together. */
 export class SandboxBelongings {
   readonly #docker: DockerConnection;
-  readonly #containers = new Set<string>();
+  /** Each with its removal, once that has begun. */
+  readonly #containers = new Map<string, Promise<void> | undefined>();
   readonly #volumes = new Set<string>();
 
   constructor(docker: DockerConnection) {
@@ -12,21 +13,31 @@ export class SandboxBelongings {
   }
 
   addContainer(id: string): void {
-    this.#containers.add(id);
+    this.#containers.set(id, undefined);
   }
 
   addVolume(name: string): void {
     this.#volumes.add(name);
   }
 
-  async removeContainer(id: string): Promise<void> {
-    await removeContainer(this.#docker, id);
-    this.#containers.delete(id);
+  /** Kills it if it runs. Whoever asks while it is being removed waits for the same. */
+  removeContainer(id: string): Promise<void> {
+    const running = this.#containers.get(id);
+    if (running !== undefined) return running;
+    const removal = removeContainer(this.#docker, id).then(
+      () => void this.#containers.delete(id),
+      (error: unknown) => {
+        this.#containers.set(id, undefined);
+        throw error;
+      },
+    );
+    this.#containers.set(id, removal);
+    return removal;
   }
 
   /** Containers first: Docker keeps a volume that one of them mounts. */
   async remove(): Promise<void> {
-    await Promise.all([...this.#containers].map((id) => this.removeContainer(id)));
+    await Promise.all([...this.#containers.keys()].map((id) => this.removeContainer(id)));
     await Promise.all([...this.#volumes].map((name) => removeVolume(this.#docker, name)));
     this.#volumes.clear();
   }

@@ -34,7 +34,8 @@ export const TERMINATE = 'kill -TERM "$1"';
 /**
  * Argument: process id of who leads the session. Ends the session and all that descends from it, in
  * sessions of their own too. They are stopped first, until no new one is found: a parent that has been
- * killed no longer tells whose its children are, and none may fork meanwhile.
+ * killed no longer tells whose its children are, and none may fork meanwhile. A daemon, whose parent
+ * is gone already, is nobody's: it ends with the sandbox.
  */
 export const KILL_SESSION = `
 s=$1

@@ -15,6 +15,7 @@ import { readBounded } from "../read-bounded.ts";
 import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
 import { sandboxIsEnding } from "../sandbox-unreachable-error.ts";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
+import { missingProgram } from "./missing-program.ts";
 import { killMarkedProcesses } from "./marked-processes.ts";
 import type { PrivateFolders } from "./private-folders.ts";
 
@@ -55,10 +56,11 @@ export class ProcessSandbox implements EngineSandbox {
   async exec(command: ExecCommand): Promise<EngineProcess> {
     const { plan, folders, spawner } = this.#options;
     if (this.#stopping !== undefined) throw sandboxIsEnding(plan.id);
+    const environment = this.#environment(command.environment);
     const spawned = await spawner.spawn({
       file: "/bin/sh",
       args: ["-c", RUN_SCRIPT, "sh", ...command.argv],
-      environment: this.#environment(command.environment),
+      environment,
       cwd: folders.workspace,
       wantsInput: command.wantsInput,
     });
@@ -66,14 +68,18 @@ export class ProcessSandbox implements EngineSandbox {
     void spawned.exited.then(() => this.#running.delete(spawned));
     // A stop began while it was being started: its scan may have been too early to see it.
     if (this.#stopping !== undefined) spawned.signal("SIGKILL");
+    const missing = (): string | undefined =>
+      missingProgram(command.argv[0] ?? "", environment["PATH"] ?? "", folders.workspace);
     return {
       stdin: spawned.stdin,
       stdout: spawned.stdout,
       stderr: spawned.stderr,
       exited: spawned.exited,
-      // The shell that was started becomes the command, and speaks for it.
-      launched: () => Promise.resolve(),
-      launchFailure: () => undefined,
+      // The shell that was started becomes the command, unless there is none.
+      launched: async () => {
+        if (missing() !== undefined) await spawned.exited;
+      },
+      launchFailure: missing,
       terminate: () => terminate(spawned.pid),
       kill: () => spawned.signal("SIGKILL"),
     };
@@ -145,7 +151,7 @@ export class ProcessSandbox implements EngineSandbox {
       const file = await open(host, flags, 0o644);
       try {
         if (!(await file.stat()).isFile())
-          throw new SandboxFileError("io_failed", `${path} is not a regular file`);
+          throw new SandboxFileError("unusable_path", `${path} is not a regular file`);
         await file.truncate(0);
         await file.writeFile(content);
       } finally {

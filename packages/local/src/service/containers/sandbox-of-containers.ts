@@ -46,12 +46,12 @@ export class SandboxOfContainers implements EngineSandbox {
     return this.#primary.terminal(command);
   }
 
-  readFile(path: string, maxSizeBytes: number): Promise<Uint8Array> {
-    return this.#primary.readFile(path, maxSizeBytes);
+  readFile(path: string, maxSizeBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#primary.readFile(path, maxSizeBytes, signal);
   }
 
-  writeFile(path: string, content: Uint8Array): Promise<void> {
-    return this.#primary.writeFile(path, content);
+  writeFile(path: string, content: Uint8Array, signal?: AbortSignal): Promise<void> {
+    return this.#primary.writeFile(path, content, signal);
   }
 
   /** A volume in memory is seen only by the container that mounts it. */

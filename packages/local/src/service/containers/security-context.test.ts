@@ -97,7 +97,11 @@ describe.each(fullEngines)("a security context with the engine %s", (engine) => 
         privileged: false,
       },
     });
-    await service.client.deleteSandbox({ sandboxId: await createRunning(service.client, dropped) });
+    const sandboxId = await createRunning(service.client, dropped);
+    const { stdout } = await sh(service.client, sandboxId, "grep ^Cap /proc/self/status");
+    expect(stdout).toMatch(/^CapEff:\t0{16}$/m);
+    expect(stdout).toMatch(/^CapBnd:\t0{16}$/m);
+    await service.client.deleteSandbox({ sandboxId });
   });
 });
 

@@ -17,7 +17,7 @@ import {
 } from "@tidybox/protocol";
 import * as v from "valibot";
 import { LocalServiceError } from "../../error.ts";
-import { invalidArgument } from "../failures.ts";
+import { invalidArgument, shortened } from "../failures.ts";
 import { RESOURCE_ID } from "./resource-id.ts";
 import type { RecordFolder } from "./record-folder.ts";
 
@@ -71,7 +71,7 @@ export class Templates {
     const known = [...this.#templates.keys()];
     const there = known.length === 0 ? "there are none" : `there are ${known.join(", ")}`;
     throw new ConnectError(
-      `there is no template ${JSON.stringify(id)} on this local service: ${there}. Give it one with the option \`templates\` (\`tidybox serve --template\`).`,
+      `there is no template ${JSON.stringify(shortened(id))} on this local service: ${there}. Give it one with the option \`templates\` (\`tidybox serve --template\`).`,
       Code.NotFound,
     );
   }

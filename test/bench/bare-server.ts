@@ -1,4 +1,4 @@
-/** A bare Connect server: streams so many bytes, or counts what it gets, and nothing else. */
+/** A bare Connect server: answers at once, streams so many bytes, or counts what it gets. */
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -7,6 +7,7 @@ import {
   ExecStreamOutput_Stream,
   type ExecStreamResponse,
   ExecStreamResponseSchema,
+  SandboxSchema,
   SandboxService,
 } from "@tidybox/protocol";
 
@@ -14,6 +15,7 @@ const server = createServer(
   connectNodeAdapter({
     routes: (router) =>
       router.service(SandboxService, {
+        getSandbox: ({ sandboxId }) => create(SandboxSchema, { sandboxId }),
         async *streamExec(requests): AsyncGenerator<ExecStreamResponse> {
           let gotBytes = 0;
           for await (const { message } of requests) {
@@ -22,8 +24,11 @@ const server = createServer(
             const [totalBytes, chunkBytes] = message.value.command.map(Number);
             yield create(ExecStreamResponseSchema, { message: { case: "ready", value: {} } });
             const data = new Uint8Array(chunkBytes ?? 0);
-            for (let sent = 0; sent < (totalBytes ?? 0); sent += data.length) {
-              const value = { stream: ExecStreamOutput_Stream.STDOUT, data };
+            for (let left = totalBytes ?? 0; left > 0; left -= data.length) {
+              const value = {
+                stream: ExecStreamOutput_Stream.STDOUT,
+                data: data.subarray(0, left),
+              };
               yield create(ExecStreamResponseSchema, { message: { case: "output", value } });
             }
           }
