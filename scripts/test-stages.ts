@@ -63,7 +63,23 @@ export const stages: readonly Stage[] = [
     name: "system",
     needsBuild: true,
     run: (context) =>
-      runVitest("system", ["--project", "system", "--exclude", "test/packaging/**"], 2400, context),
+      runVitest(
+        "system",
+        ["--project", "system", "--exclude", "test/packaging/**", "--exclude", "test/chaos/**"],
+        2400,
+        context,
+      ),
+  },
+  {
+    name: "chaos",
+    needsBuild: true,
+    run: (context) =>
+      runVitest(
+        "chaos",
+        ["--project", "system", "--maxConcurrency=2", "test/chaos"],
+        1200,
+        context,
+      ),
   },
   { name: "examples", needsBuild: true, run: runExamples },
   {

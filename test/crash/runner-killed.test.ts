@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { describe, expect, inject, test } from "vitest";
-import { makeProject } from "../support/bed.ts";
+import { configFile, makeProject } from "../support/bed.ts";
 import { processesWith, serviceFolders, until } from "../support/observer.ts";
 import { startVitest } from "../support/runner.ts";
 
@@ -16,6 +17,13 @@ test("${name}", async ({ sandbox, createSandbox }) => {
   // A grandchild of its own session: what a plain kill of the process group would miss.
   await sandbox.exec(["sh", "-c", "setsid sleep ${SECONDS} & sleep ${SECONDS}"]);
 }, 60_000);
+`;
+
+/** A setup file of the user's own, which comes before ours. */
+const SLOW_SETUP = `
+import { writeFileSync } from "node:fs";
+writeFileSync("starting.txt", "");
+await new Promise((resolve) => setTimeout(resolve, 1500));
 `;
 
 const STRIKES = [
@@ -65,6 +73,33 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
       expect(await readFile("/proc/mounts", "utf8")).not.toContain(folder);
       console.info(
         `Vitest ${bed.version}, ${signal} to the ${to}: nothing left after ${seconds.toFixed(2)} s`,
+      );
+      await vitest.ended;
+    } finally {
+      for (const { pid } of processesWith(mark)) process.kill(pid, "SIGKILL");
+    }
+  });
+
+  test("after SIGKILL of the runner while its workers start nothing is left within 10 s", async () => {
+    await using project = await makeProject(bed, {
+      "a.test.ts": BUSY("a"),
+      "slow-setup.ts": SLOW_SETUP,
+      "vitest.config.ts": configFile("{}", '{ setupFiles: ["./slow-setup.ts"] }'),
+    });
+    const mark = `mark-runner-starting-${bed.version}-${process.pid}`;
+    const vitest = startVitest(project, {
+      env: { TIDYBOX_TEST_MARK: mark },
+      args: ["--pool=forks"],
+    });
+    try {
+      const starting = () => existsSync(`${project.directory}/starting.txt`);
+      await until("a worker that starts", 40, starting, (is) => is);
+      vitest.signal("SIGKILL", "runner");
+      await until(
+        "the run",
+        10,
+        () => ({ processes: processesWith(mark), folders: serviceFolders(project) }),
+        (left) => left.processes.length + left.folders.length === 0,
       );
       await vitest.ended;
     } finally {

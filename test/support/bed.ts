@@ -21,7 +21,7 @@ export interface Project extends AsyncDisposable {
   readonly temp: string;
 }
 
-const SUPPORTED_VERSIONS = ["3.2", "4", "5"] as const;
+export const SUPPORTED_VERSIONS = ["3.2", "4", "5"] as const;
 
 /** `TIDYBOX_TEST_VITEST=3.2,5` narrows it down. */
 export function wantedVersions(): readonly string[] {

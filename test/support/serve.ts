@@ -19,10 +19,14 @@ export interface Served extends AsyncDisposable {
 
 const START_SECONDS = 20;
 
-export async function startServe(bed: Bed, args: readonly string[] = []): Promise<Served> {
+export async function startServe(
+  bed: Bed,
+  args: readonly string[] = [],
+  extraEnv: Readonly<Record<string, string>> = {},
+): Promise<Served> {
   const main = join(bed.directory, "node_modules/tidybox/dist/main.js");
   const child = spawn(process.execPath, [main, "serve", ...args], {
-    env: outsideEnvironment(),
+    env: outsideEnvironment(extraEnv),
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stderr = "";

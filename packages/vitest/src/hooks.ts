@@ -37,13 +37,24 @@ export function prepareFile(): void {
   });
 }
 
-/** Read once and kept; a real fixture of that name, set later by an extended test, takes its place. */
-function accessor<K extends "sandbox" | "createSandbox" | "run">(
+type Accessor = "sandbox" | "createSandbox" | "run";
+
+/** What of a context is ours, and may be made anew: one context serves every attempt of its test. */
+const ours = new WeakMap<TestContext, Set<Accessor>>();
+
+/**
+ * Read once in an attempt and kept; a real fixture of that name, set later by an extended test,
+ * takes its place.
+ */
+function accessor<K extends Accessor>(
   context: TestContext,
   name: K,
   make: () => SandboxFixtures[K],
 ): void {
-  if (Object.hasOwn(context, name)) return;
+  const names = ours.get(context) ?? new Set();
+  ours.set(context, names);
+  if (Object.hasOwn(context, name) && !names.has(name)) return;
+  names.add(name);
   const become = (value: SandboxFixtures[K]) => {
     Object.defineProperty(context, name, {
       value,
@@ -57,7 +68,10 @@ function accessor<K extends "sandbox" | "createSandbox" | "run">(
     configurable: true,
     enumerable: false,
     get: () => become(make()),
-    set: become,
+    set: (value: SandboxFixtures[K]) => {
+      names.delete(name);
+      become(value);
+    },
   });
 }
 

@@ -1,6 +1,7 @@
 import type { TidyboxOptions } from "@tidybox/fixtures";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vitest/config";
+import { guardForks } from "./orphan-guard.ts";
 import { beginRun } from "./runs.ts";
 import type {} from "./types.ts";
 
@@ -21,6 +22,7 @@ export function tidybox(options: TidyboxOptions = {}): Plugin {
     name: "tidybox",
     configureVitest({ vitest, project }) {
       const { config } = project;
+      guardForks(vitest);
       config.setupFiles.push(beside("../setup.mts"));
       config.globalSetup = [...asArray(config.globalSetup), beside("./global-setup.js")];
       const run = beginRun(vitest, project.name, config.root, options);
