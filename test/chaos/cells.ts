@@ -16,8 +16,6 @@ export interface Cell {
   readonly setup: Setup;
   readonly backend: BackendKind;
   readonly strike: Strike;
-  /** Why it is not run. */
-  readonly pending: string | undefined;
 }
 
 const FRAMEWORKS: readonly Framework[] = [vitest];
@@ -40,9 +38,7 @@ export function allCells(): readonly Cell[] {
           if (strike.appliesTo?.(where) === false) return [];
           const { version, pool } = setup;
           const name = `${framework.name}-${version}/${pool}/${backend}/${strike.name}`;
-          return [
-            { name, framework, setup, backend, strike, pending: strike.pending?.(where) },
-          ] satisfies Cell[];
+          return [{ name, framework, setup, backend, strike }] satisfies Cell[];
         }),
       ),
     ),

@@ -16,7 +16,6 @@ const HELP = `npm run chaos -- [options]
   --cell NAME     one cell, such as vitest-5/forks/served/runner-sigkill; a part of it takes all that have it
   --seed N        repeats what was drawn (default: by the clock)
   --jobs N        cells at once (default 2)
-  --pending       runs those too that wait for something that is not built yet
   --list          only says which cells there would be
   --json FILE     the verdicts (default chaos.json)`;
 
@@ -29,7 +28,6 @@ const { values } = parseArgs({
     cell: { type: "string" },
     seed: { type: "string" },
     jobs: { type: "string", default: "2" },
-    pending: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     json: { type: "string", default: "chaos.json" },
     help: { type: "boolean", default: false },
@@ -48,8 +46,7 @@ async function main(): Promise<number> {
     values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber("seed", values.seed);
   const cells = chooseCells(seed);
   if (values.list) {
-    for (const { name, pending } of cells)
-      console.log(pending === undefined ? name : `${name}  (pending: ${pending})`);
+    for (const { name } of cells) console.log(name);
     return 0;
   }
   const root = await mkdtemp(join(tmpdir(), "tidybox-chaos-"));
@@ -74,14 +71,10 @@ async function main(): Promise<number> {
 }
 
 function chooseCells(seed: number): readonly Cell[] {
-  const known = allCells();
-  const waiting = known.filter(({ pending }) => pending !== undefined);
-  const cells = values.pending ? known : known.filter(({ pending }) => pending === undefined);
-  if (!values.pending && waiting.length > 0)
-    console.log(`${waiting.length} cells are pending: ${waiting[0]?.pending}`);
+  const cells = allCells();
   if (values.cell !== undefined) {
     const { cell } = values;
-    const exact = known.filter(({ name }) => name === cell);
+    const exact = cells.filter(({ name }) => name === cell);
     const chosen = exact.length > 0 ? exact : cells.filter(({ name }) => name.includes(cell));
     if (chosen.length === 0) throw new Error(`no cell is called ${cell}: see --list`);
     return chosen;

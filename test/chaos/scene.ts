@@ -58,7 +58,14 @@ export function sceneOf(
     },
     pids: () => processesWith(mark).map(({ pid }) => pid),
     tidybox: async (args) => {
-      await tidybox(project.bed, args, { ...service.env, TMPDIR: project.temp });
+      // By the address that the run had.
+      const address = gate === undefined ? {} : { CWSANDBOX_BASE_URL: gate.baseUrl };
+      await tidybox(project.bed, args, {
+        ...service.env,
+        ...address,
+        TMPDIR: project.temp,
+        XDG_STATE_HOME: join(project.temp, "state"),
+      });
     },
     nextService: async () => {
       const next = await startServe(project.bed, [], { TMPDIR: project.temp });

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import type { Project } from "./bed.ts";
 import { outsideEnvironment } from "./environment.ts";
 
@@ -36,6 +37,8 @@ export function launch(project: Project, options: LaunchOptions): Launched {
     env: outsideEnvironment({
       NO_COLOR: "1",
       TMPDIR: project.temp,
+      // Where runs keep their records: the user's own are none of a test's business.
+      XDG_STATE_HOME: join(project.temp, "state"),
       ...(options.surroundings === "terminal" ? { TERM: "xterm" } : { CI: "1" }),
       ...options.env,
     }),

@@ -29,8 +29,6 @@ export const strikesOnCoordinator: readonly Strike[] = [
       if (scene.where.backend === "served") await scene.tidybox(["reap", "--lost"]);
       else await tidiedByTheNext(scene);
     },
-    pending: ({ backend }) =>
-      backend === "served" ? "needs `tidybox reap --lost` (branch records)" : undefined,
   },
 ];
 

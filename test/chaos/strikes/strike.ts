@@ -75,8 +75,6 @@ export interface Strike {
   readonly endSeconds?: number;
   /** After the run's end, before anyone looks: such as the next run that tidies up. */
   readonly afterwards?: (scene: Scene) => Promise<void>;
-  /** What the product has not got yet: shown in the table, not run. */
-  readonly pending?: (where: Where) => string | undefined;
 }
 
 /** Sleeps that end with the process that waits. */
