@@ -100,13 +100,17 @@ async function belongsToSuite(
   if (suite !== undefined) return suite === scope.suiteId ? "certainly" : "no";
 
   // A sandbox has no environment of ours, but is made of folders below the suite's own.
-  const places = [...candidate.argv, details.workingDirectory, details.mounts];
+  const places = [details.workingDirectory, details.mounts];
   if (places.some((place) => place.includes(scope.ownFolder))) return "certainly";
+  // Its name alone proves nothing: somebody may be looking at the folder, or removing it.
+  const named = candidate.argv.some((argument) => argument.includes(scope.ownFolder));
 
   // Left over means orphaned: a process whose parent lives and is not one of our ancestors is
   // somebody's work in progress, for instance of a second terminal in the same checkout.
   if (!ancestors.has(candidate.parentPid)) return "no";
-  return looksLikeOurs(candidate.argv) || hasOurVariables(details.environment) ? "probably" : "no";
+  return named || looksLikeOurs(candidate.argv) || hasOurVariables(details.environment)
+    ? "probably"
+    : "no";
 }
 
 function looksLikeOurs(argv: readonly string[]): boolean {

@@ -1,12 +1,13 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Code } from "@connectrpc/connect";
 import { create } from "@bufbuild/protobuf";
-import { ErrorReason, ExecStreamRequestSchema, State } from "@tidybox/protocol";
+import { ErrorReason, ExecStreamRequestSchema, SandboxSpecSchema, State } from "@tidybox/protocol";
 import { markedProcesses } from "./engines/process/marked-processes.ts";
 import {
   createRunning,
   eventually,
+  pause,
   refusalOf,
   sh,
   specOf,
@@ -15,6 +16,7 @@ import {
   type TestService,
   untilEnded,
 } from "./testing/test-service.ts";
+import { procFile } from "./testing/process-tree.ts";
 import { testedEngines } from "./testing/tested-engines.ts";
 
 function childrenOf(pid: number): readonly number[] {
@@ -120,3 +122,45 @@ describe.each(testedEngines)("a crash with the engine %s", (engine) => {
     await crashed.close().catch((error: Error) => expect(error.message).toContain("SIGKILL"));
   });
 });
+
+/** Of the helper's session, which everything that it starts belongs to at first. */
+function sessionMembers(session: number): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => {
+      const stat = pid > 0 ? procFile(pid, "stat") : "";
+      const [state, , , sid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return Number(sid) === session && state !== "Z";
+    });
+}
+
+test.runIf(process.platform === "linux")(
+  "a helper killed while it makes sandboxes leaves none that is half made",
+  async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const service = await startTestService({ engine: "bubblewrap" });
+      const helper = helperOf(service);
+      const sandbox = { spec: create(SandboxSpecSchema, specOf()) };
+      for (let each = 0; each < 8; each += 1)
+        void service.client.createSandbox({ sandbox }).catch(() => {});
+      // Somewhere between their first step and the one that lets the sandbox go on.
+      const stopped = new Set<number>();
+      await eventually(() => {
+        const makers = childrenOf(helper).filter((pid) =>
+          procFile(pid, "cmdline").includes("bwrap"),
+        );
+        for (const pid of makers.filter((each) => !stopped.has(each))) {
+          process.kill(pid, "SIGSTOP");
+          stopped.add(pid);
+        }
+        return stopped.size >= 4;
+      });
+      process.kill(helper, "SIGKILL");
+      await eventually(() => sessionMembers(helper).length === 0);
+      service.process.kill("SIGTERM");
+      await new Promise((resolve) => service.process.once("exit", resolve));
+      rmSync(service.folder, { recursive: true, force: true });
+    }
+  },
+  60_000,
+);

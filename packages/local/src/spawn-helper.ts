@@ -12,7 +12,7 @@ import { connect, type Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
 import { closeInheritedDescriptors } from "./spawner/inherited-descriptors.ts";
-import { kill, killLed, wakeLeader } from "./spawner/leader.ts";
+import { kill, killLed, killUnfinished, wakeLeader } from "./spawner/leader.ts";
 import { Relays } from "./spawner/relays.ts";
 import type { FailedMount, HelperAnswer, HelperRequest, HelperSetup } from "./spawner/messages.ts";
 import { Terminals } from "./spawner/terminals.ts";
@@ -46,6 +46,8 @@ interface Running {
   readonly target: () => number;
   /** See {@link killLed}. */
   readonly leads: boolean;
+  /** See {@link killUnfinished}. */
+  readonly isUnfinished: () => boolean;
 }
 
 const terminals = new Terminals(answer);
@@ -118,7 +120,7 @@ async function run(request: SpawnRequest): Promise<void> {
       child,
       () => -(child.pid ?? 0),
       () => Promise.resolve(""),
-      request.leads,
+      { leads: request.leads },
     );
     if (child.pid !== undefined) answer({ type: "spawned", id: request.id, pid: child.pid });
     // Both ends are open: nobody needs the names any more.
@@ -149,7 +151,6 @@ function hold(request: HoldRequest): void {
     env: request.environment,
     stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
   });
-  // Before it is ready the outer process is all there is to kill.
   watch(
     request.id,
     child,
@@ -159,6 +160,7 @@ function hold(request: HoldRequest): void {
       if (!echoed && stderr !== null) await endOf(stderr);
       return stderrTail;
     },
+    { isUnfinished: () => !echoed },
   );
   const report = (): void => {
     if (!echoed || innerPid === undefined) return;
@@ -208,9 +210,9 @@ function watch(
   child: ChildProcess,
   target: () => number,
   stderrTail: () => Promise<string>,
-  leads = false,
+  { leads = false, isUnfinished = () => false }: Partial<Running> = {},
 ): void {
-  running.set(id, { child, target, leads });
+  running.set(id, { child, target, leads, isUnfinished });
   if (leads) watchLeaders();
   child.once("error", (error) => {
     if (child.pid !== undefined) return;
@@ -228,6 +230,10 @@ function signalRunning(id: number, signal: NodeJS.Signals): void {
   const known = running.get(id);
   const target = known?.target() ?? 0;
   if (known === undefined || target === 0) return;
+  if (signal === "SIGKILL" && known.isUnfinished()) {
+    killUnfinished(known.child.pid ?? 0);
+    return;
+  }
   if (known.leads && signal === "SIGKILL" && killLed(known.child.pid ?? 0)) {
     // What the command has started in its group, once nobody is needed any more to reap the command.
     known.child.once("exit", () => kill(target, signal));
@@ -260,8 +266,9 @@ function work(id: number, program: string, args: readonly string[]): void {
 function leave(): never {
   terminals.killAll();
   relays.killAll();
-  for (const { child, target, leads } of running.values()) {
+  for (const { child, target, leads, isUnfinished } of running.values()) {
     if (leads && killLed(child.pid ?? 0)) continue;
+    if (isUnfinished() && child.pid !== undefined) killUnfinished(child.pid);
     for (const pid of [target(), child.pid ?? 0]) if (pid !== 0) kill(pid, "SIGKILL");
   }
   if (setup?.watchdogMarker !== undefined) killMarkedProcesses(setup.watchdogMarker);

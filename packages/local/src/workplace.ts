@@ -1,5 +1,6 @@
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { killMarkedProcesses } from "./engines/process/marked-processes.ts";
 import type { HostTool } from "./engines/host-tools.ts";
 import type { ToolBind } from "./engines/bubblewrap/image-root.ts";
 import { LocalServiceError } from "./error.ts";
@@ -56,6 +57,8 @@ export async function openWorkplace({
     }
     const mounts = hidden.map((tool) => ({ source: tool.prefix, target: boundAt(tool) }));
     const { spawner, failedMounts } = await startSpawner(folder, identity, mounts);
+    // What it had just begun to make cannot say with whom it wants to die.
+    void spawner.lost.then(() => killMarkedProcesses(serviceMarker(folder)));
     const failed = new Set(failedMounts.map(({ source }) => source));
     for (const { source, reason } of failedMounts) {
       const message = `${source} will not be visible in sandboxes: the service gave up root and cannot reach it, and binding it failed (${reason}). Make it readable for others, or pass keepRoot.`;

@@ -97,6 +97,7 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     spawner: options.spawner,
     programs: { bwrap, nsenter, hasDash: existsSync("/usr/bin/dash") },
     firstProcess: await findFirstProcess(),
+    serviceMarker: serviceMarker(options.stateFolder),
     folder: join(options.stateFolder, "sandboxes"),
     rootOf: (image) => mapped.get(image) ?? host,
     etc,

@@ -25,6 +25,17 @@ export function killLed(leader: number): boolean {
 }
 
 /**
+ * Kills a sandbox that is only being made. Its first process waits for the one that has started it
+ * before it says with whom it wants to die: were that one killed alone, it would wait for ever.
+ */
+export function killUnfinished(outer: number): void {
+  // So that nothing is started between the look and the kill.
+  kill(outer, "SIGSTOP");
+  for (const child of childrenOf(outer)) killUnfinished(child);
+  kill(outer, "SIGKILL");
+}
+
+/**
  * nsenter stops itself when its child is stopped, and nobody tells it when that goes on or dies: a
  * command that stopped itself once would never end, and with it neither would its sandbox. To be
  * called now and then.
@@ -36,11 +47,16 @@ export function wakeLeader(leader: number): void {
 }
 
 function ledBy(leader: number): number | undefined {
+  const children = childrenOf(leader);
+  return children.length === 1 ? children[0] : undefined;
+}
+
+function childrenOf(pid: number): readonly number[] {
   try {
-    const led = readFileSync(`/proc/${leader}/task/${leader}/children`, "latin1").trim();
-    return /^\d+$/.test(led) ? Number(led) : undefined;
+    const words = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");
+    return words.map(Number).filter((child) => child > 0);
   } catch {
-    return undefined;
+    return [];
   }
 }
 

@@ -34,7 +34,7 @@ async function isLeftOver({ path, owner }: CandidateFolder): Promise<boolean> {
   return livenessOf(owner) === "gone" && (await askAccess(path)) === undefined;
 }
 
-/** Only of the process engine, and only when service and helper were both killed. */
+/** Only when service and helper were both killed. */
 function killStragglers(path: string): void {
   killMarkedProcesses(serviceMarker(path));
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { variableOf } from "../process/marked-processes.ts";
 import type { Spawner } from "../../spawner/spawner.ts";
 import { DiscardedFolders } from "../discarded-folders.ts";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
@@ -26,6 +27,8 @@ export interface BubblewrapEngineOptions {
   readonly spawner: Spawner;
   readonly programs: BubblewrapPrograms;
   readonly firstProcess: FirstProcess;
+  /** `NAME=value` in the environment of whatever belongs to this service. */
+  readonly serviceMarker: string;
   /** Private folder for the sandboxes' folders. */
   readonly folder: string;
   readonly rootOf: (image: string) => ImageRoot;
@@ -159,7 +162,12 @@ export class BubblewrapEngine implements Engine {
         ...["--chdir", plan.workingDirectory],
       ],
       command: firstProcess.command(root),
-      environment: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+      // Of those who make the sandbox; what runs in it has another. By the marker one is found whose
+      // maker was killed before it had said with whom it wants to die.
+      environment: {
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+        ...variableOf(this.#options.serviceMarker),
+      },
     });
     const sandbox = new BubblewrapSandbox({
       ...{ plan, root, held, folder, spawner, volumes },

@@ -28,6 +28,12 @@ export function killMarkedProcesses(marker: string): number {
   return killed;
 }
 
+/** A marker as an environment has it. */
+export function variableOf(marker: string): Record<string, string> {
+  const at = marker.indexOf("=");
+  return { [marker.slice(0, at)]: marker.slice(at + 1) };
+}
+
 /** Live processes with the marker. Zombies have no environment, so they do not count. */
 export function markedProcesses(marker: string): readonly number[] {
   return process.platform === "linux" ? scanProc(marker) : scanPs(marker);

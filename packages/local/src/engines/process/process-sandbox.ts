@@ -16,7 +16,7 @@ import { fileErrorFromErrno, SandboxFileError } from "../sandbox-file-error.ts";
 import { sandboxIsEnding } from "../sandbox-unreachable-error.ts";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
 import { missingProgram } from "./missing-program.ts";
-import { killMarkedProcesses } from "./marked-processes.ts";
+import { killMarkedProcesses, variableOf } from "./marked-processes.ts";
 import type { PrivateFolders } from "./private-folders.ts";
 
 export interface ProcessSandboxOptions {
@@ -121,8 +121,8 @@ export class ProcessSandbox implements EngineSandbox {
       TMPDIR: folders.temporary,
       ...plan.environment,
       ...variables,
-      ...marker(this.#marker),
-      ...marker(serviceMarker),
+      ...variableOf(this.#marker),
+      ...variableOf(serviceMarker),
     };
   }
 
@@ -186,9 +186,4 @@ function terminate(pid: number): void {
   } catch {
     // It ended a moment ago.
   }
-}
-
-function marker(text: string): Record<string, string> {
-  const at = text.indexOf("=");
-  return { [text.slice(0, at)]: text.slice(at + 1) };
 }
