@@ -7,7 +7,6 @@ import { markedProcesses } from "./engines/process/marked-processes.ts";
 import {
   createRunning,
   eventually,
-  pause,
   refusalOf,
   sh,
   specOf,
