@@ -114,7 +114,9 @@ test("refuses options that cannot be, before anything is sent", async () => {
 });
 
 test("a start that fails says what the main process printed", async () => {
-  const start = Sandbox.run(["/no/such/program"], { connection: service.connection });
+  // Once it has failed nobody can read its log: it must take as long as the reader needs to be there.
+  await using slow = await startTestService({ faults: { latency: { start: "500ms" } } });
+  const start = Sandbox.run(["/no/such/program"], { connection: slow.connection });
   await expect(start).rejects.toThrow(SandboxFailedError);
   await expect(start).rejects.toMatchObject({
     stateReason: expect.stringContaining("could not be started"),
