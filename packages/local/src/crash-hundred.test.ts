@@ -80,7 +80,9 @@ function folderOf(parent: string, name: string, owner: object | undefined): stri
 }
 
 function identities(pids: readonly number[]): ReadonlyMap<number, string> {
-  return new Map(pids.map((pid) => [pid, startOf(pid)]));
+  const all = pids.map((pid) => [pid, startOf(pid)] as const);
+  // One that ended while it was looked at is nobody to wait for.
+  return new Map(all.filter(([, start]) => start !== ""));
 }
 
 /** Tells a process from a later one of the same number; empty for one that is dead. */
