@@ -131,7 +131,7 @@ export const lifecycle = section("3.1", (says) => {
   says("TERMINATING is no end: it is polled through", async (context) => {
     const { sandboxes } = context.bed;
     const sandboxId = await stubborn(context);
-    const { sandbox } = await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 1 });
+    const { sandbox } = await sandboxes.deleteSandbox({ sandboxId, gracePeriodSeconds: 3 });
     expect(stateOf(sandbox)).toBe(State.TERMINATING);
     const seen = await watched(context, sandboxId);
     expect(changes(seen)).toEqual([State.TERMINATING, State.TERMINATED]);
