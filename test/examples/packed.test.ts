@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,8 +14,13 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
+/** Recipes to copy from, such as those of `examples/ci`, are no projects. */
+const projects = (await readdir(EXAMPLES)).filter((name) =>
+  existsSync(join(EXAMPLES, name, "package.json")),
+);
+
 /** As a user who has copied the folder would have it: outside the workspace, from the tarballs. */
-test.each(await readdir(EXAMPLES))(
+test.each(projects)(
   "%s passes and type-checks, copied out and installed from tarballs",
   async (name) => {
     // The beds are not used, but npm's cache is filled by their installs: one at a time.
