@@ -3,7 +3,7 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { type ExecRequest, type ExecResponse, ExecResponseSchema } from "@tidybox/protocol";
 import { collectOutput } from "../engines/collect-output.ts";
 import { checkCommand } from "./command.ts";
-import { invalidArgument } from "./failures.ts";
+import { givenUp, invalidArgument } from "./failures.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 
 const DEFAULT_OUTPUT_BYTES = 16 * 1024 * 1024;
@@ -38,7 +38,7 @@ export async function exec(
       process.exited,
     ]);
     // The exit code of what was killed for it would look like an answer.
-    context.signal.throwIfAborted();
+    if (context.signal.aborted) throw givenUp(context.signal);
     return create(ExecResponseSchema, {
       stdout: stdout.bytes,
       stderr: stderr.bytes,

@@ -71,6 +71,11 @@ export function failure(
   return new ConnectError(words, code, undefined, details, options.cause);
 }
 
+/** What an aborted call ends with: its deadline, or that its caller has gone. Never "internal". */
+export function givenUp(signal: AbortSignal): ConnectError {
+  return ConnectError.from(signal.reason, Code.Canceled);
+}
+
 /** All of them, or the first few of many. */
 export function invalidArgument(violations: readonly Violation[]): ConnectError {
   const told = violations.slice(0, MAX_VIOLATIONS);

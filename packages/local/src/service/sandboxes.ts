@@ -25,6 +25,7 @@ import { primaryContainer } from "./containers/primary-container.ts";
 import { beyondCeiling } from "./containers/resources.ts";
 import { CreateReplays } from "./create-replays.ts";
 import {
+  givenUp,
   failure,
   invalidArgument,
   noSuitableRunner,
@@ -294,10 +295,10 @@ export class Sandboxes {
     const record = this.get(sandboxId);
     this.checkContainer(record, container);
     // A deadline of 0 has passed before the call came.
-    signal.throwIfAborted();
+    if (signal.aborted) throw givenUp(signal);
     if (record.isStarting) {
       const canceled = new Promise<never>((_, reject) => {
-        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+        signal.addEventListener("abort", () => reject(givenUp(signal)), { once: true });
       });
       await withDeadline(Promise.race([record.settled, canceled]), START_WAIT_SECONDS, () =>
         sandboxNotRunning(sandboxId, `still starting after ${START_WAIT_SECONDS} s`),

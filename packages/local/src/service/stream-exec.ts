@@ -13,7 +13,7 @@ import type { EngineSandbox } from "../engines/engine.ts";
 import type { OutputPipe } from "../spawner/output-pipe.ts";
 import type { ProcessEnd } from "../spawner/process-end.ts";
 import { checkCommand } from "./command.ts";
-import { invalidArgument, notImplemented } from "./failures.ts";
+import { givenUp, invalidArgument, notImplemented } from "./failures.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { feedStandardInput, firstInput } from "./standard-input.ts";
 
@@ -48,7 +48,7 @@ export async function* streamExec(
     const { exitCode } = await process.exited;
     ended = true;
     // The exit code of what was killed for it would look like an answer.
-    context.signal.throwIfAborted();
+    if (context.signal.aborted) throw givenUp(context.signal);
     yield response({ case: "exit", value: { exitCode, completedTime: timestampNow() } });
   } finally {
     context.signal.removeEventListener("abort", kill);
