@@ -57,8 +57,12 @@ export async function openWorkplace({
     }
     const mounts = hidden.map((tool) => ({ source: tool.prefix, target: boundAt(tool) }));
     const { spawner, failedMounts } = await startSpawner(folder, identity, mounts);
-    // What it had just begun to make cannot say with whom it wants to die.
-    void spawner.lost.then(() => killMarkedProcesses(serviceMarker(folder)));
+    let closing = false;
+    spawner.lost
+      // What it had just begun to make cannot say with whom it wants to die.
+      .then(() => closing || killMarkedProcesses(serviceMarker(folder)))
+      // Whoever starts next on this machine looks for them again.
+      .catch(() => {});
     const failed = new Set(failedMounts.map(({ source }) => source));
     for (const { source, reason } of failedMounts) {
       const message = `${source} will not be visible in sandboxes: the service gave up root and cannot reach it, and binding it failed (${reason}). Make it readable for others, or pass keepRoot.`;
@@ -72,6 +76,7 @@ export async function openWorkplace({
         .filter((tool) => !failed.has(tool.prefix))
         .map((tool) => ({ tool, source: hidden.includes(tool) ? boundAt(tool) : tool.prefix })),
       close: async () => {
+        closing = true;
         await spawner.close();
         await removeTree(folder);
       },

@@ -10,10 +10,11 @@ const FLAGS = ["--single-threaded-gc"] as const;
  * 22.15).
  */
 export function becomeServiceProcess(): void {
-  if (FLAGS.every((flag) => process.execArgv.includes(flag))) return;
+  const isOne = FLAGS.every((flag) => process.execArgv.includes(flag));
+  if (isOne || process.execve === undefined) return;
   // Still called experimental, with a warning that would be the first thing to be read.
   process.removeAllListeners("warning");
-  process.execve?.(process.execPath, [
+  process.execve(process.execPath, [
     process.execPath,
     ...process.execArgv,
     ...FLAGS,
