@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { packAll } from "../packaging/pack.ts";
 import { type Bed, installBed, wantedVersions } from "./bed.ts";
+import type {} from "./jest-bed.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -20,6 +21,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const teardown = () => rm(root, { recursive: true, force: true, maxRetries: 3 });
   try {
     const tarballs = await packAll();
+    project.provide("packed", { root, tarballs });
     const beds: Bed[] = [];
     // One after the other: npm's installs share its cache and two cores.
     for (const version of wantedVersions()) beds.push(await installBed(root, version, tarballs));

@@ -30,7 +30,10 @@ export interface Launched {
   type(text: string): void;
 }
 
-export function launch(project: Project, options: LaunchOptions): Launched {
+export function launch(
+  project: Pick<Project, "directory" | "temp">,
+  options: LaunchOptions,
+): Launched {
   const [program, ...args] = surrounded(options);
   const child = spawn(program, args, {
     cwd: project.directory,

@@ -16,7 +16,7 @@ export interface ListedSandbox {
 
 /** Asks the service itself, from outside, with the command that users have. */
 export async function listFromOutside(
-  bed: Bed,
+  bed: Pick<Bed, "directory">,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<readonly ListedSandbox[]> {
@@ -26,7 +26,7 @@ export async function listFromOutside(
 
 /** The packed `tidybox` command. */
 export function tidybox(
-  bed: Bed,
+  bed: Pick<Bed, "directory">,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ) {
@@ -63,7 +63,7 @@ function read(path: string): string {
 }
 
 /** What the project's runs have in their temporary folder now: the folders of local services. */
-export function serviceFolders({ temp }: Project): readonly string[] {
+export function serviceFolders({ temp }: Pick<Project, "temp">): readonly string[] {
   return readdirSync(temp).filter((name) => name.startsWith("tidybox-"));
 }
 

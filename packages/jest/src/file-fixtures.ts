@@ -58,14 +58,33 @@ export class FileFixtures {
    * @throws ConfigurationError when it asks for one that belongs to a test
    */
   async forHookOutsideTests(wanted: Wanted, hook: string): Promise<FixtureValues> {
+    return this.#forHook(wanted, (name) => ({
+      message: `"${name}" is not there in ${hook}: it belongs to one test, and ${hook} runs outside of every test.`,
+      advice: `Use beforeEach, or "session" (of the worker, as is "run"): a sandbox from session.sandbox() stays until you stop it or the worker ends.`,
+    }));
+  }
+
+  /**
+   * Those of the worker, for any hook of a file whose environment is not ours: which test it is
+   * called for, only the environment knows.
+   *
+   * @throws ConfigurationError when it asks for one that belongs to a test
+   */
+  async forHookWithoutEnvironment(wanted: Wanted, hook: string): Promise<FixtureValues> {
+    return this.#forHook(wanted, (name) => ({
+      message: `"${name}" in ${hook} needs the environment of @tidybox/jest, which this test file does not have.`,
+      advice:
+        'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or ask for it in the test.',
+    }));
+  }
+
+  async #forHook(
+    wanted: Wanted,
+    refusal: (name: string) => { readonly message: string; readonly advice: string },
+  ): Promise<FixtureValues> {
     const names = namesOf(wanted, WORKER_FIXTURES);
     const ofTests = names.find((name) => TEST_FIXTURES.includes(name));
-    if (ofTests !== undefined) {
-      throw new ConfigurationError({
-        message: `"${ofTests}" is not there in ${hook}: it belongs to one test, and ${hook} runs outside of every test.`,
-        advice: `Use beforeEach, or "session" (of the worker, as is "run"): a sandbox from session.sandbox() stays until you stop it or the worker ends.`,
-      });
-    }
+    if (ofTests !== undefined) throw new ConfigurationError(refusal(ofTests));
     return this.realm.enter(await this.ofWorker(names)) as FixtureValues;
   }
 
@@ -95,7 +114,7 @@ export class TestAttempt {
   constructor(file: FileFixtures, test: TestOfFile, testFile: string) {
     this.#file = file;
     this.#options = test.options;
-    this.#attempt = new Attempt(async () => {
+    this.#attempt = new Attempt(test.name, async () => {
       const [{ TestSandboxes, mergeSandboxOptions }, worker] = await Promise.all([
         loadWorker(),
         workerOf(file.project),

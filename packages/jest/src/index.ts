@@ -1,6 +1,4 @@
 import * as jest from "@jest/globals";
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { bridge } from "./bridge.ts";
 import type { GlobalTest, TestFunction } from "./circus/circus.ts";
 import { matchers } from "@tidybox/fixtures/adapter";
@@ -13,13 +11,12 @@ const environment = bridge();
 // Also where no preset runs the setup file: a matcher must never be missing beside its type.
 jest.expect.extend(matchers);
 
+// Not import.meta: what the build makes of that for CommonJS asks a DOM where there is one.
 const withoutEnvironment =
-  environment === undefined
-    ? fixturesWithoutEnvironment(dirname(fileURLToPath(import.meta.url)))
-    : undefined;
+  environment === undefined ? fixturesWithoutEnvironment(__dirname) : undefined;
 
 function defineTest(definition: Definition): unknown {
-  if (withoutEnvironment !== undefined) return withoutEnvironment(definition);
+  if (withoutEnvironment !== undefined) return withoutEnvironment.defineTest(definition);
   return environment?.explicitly(() => definition.define(definition.fn));
 }
 
@@ -37,9 +34,9 @@ function hook(name: "beforeAll" | "beforeEach" | "afterEach" | "afterAll"): Sand
   const define = (fn: TestFunction, timeout?: number): unknown =>
     Reflect.apply(jest[name], undefined, [fn, timeout]);
   return ((fn: TestFunction, timeout?: number) =>
-    environment === undefined
-      ? define(fn, timeout)
-      : environment.explicitly(() => define(fn, timeout))) as SandboxHook;
+    withoutEnvironment === undefined
+      ? environment?.explicitly(() => define(fn, timeout))
+      : define(withoutEnvironment.hook(name, fn), timeout)) as SandboxHook;
 }
 
 /** Jest's, with `session` and `run`. */

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { afterAll, afterEach, expect } from "@jest/globals";
 import { ConfigurationError } from "@tidybox/client/errors";
 import type { TestFunction } from "./circus/circus.ts";
@@ -8,17 +9,25 @@ import type { TestAttempt } from "./file-fixtures.ts";
 import { loadOutside } from "./load-outside.ts";
 import { createRealm } from "./realm/realm.ts";
 
+/** What the exported functions do with a definition of a test, and with a function of a hook. */
+export interface WithoutEnvironment {
+  defineTest(definition: Definition): unknown;
+  /** A hook's function as Jest may have it. */
+  hook(name: string, fn: TestFunction): TestFunction;
+}
+
 /**
- * The exported `test` in a file whose environment is not ours, such as one with a docblock
+ * The exported `test` and hooks in a file whose environment is not ours, such as one with a docblock
  * `@jest-environment jsdom`: what the environment does elsewhere is done around each function here.
  *
  * @param folder where this package's built files are
  */
-export function fixturesWithoutEnvironment(folder: string): (definition: Definition) => unknown {
+export function fixturesWithoutEnvironment(folder: string): WithoutEnvironment {
   const { FileFixtures, addToErrors } = loadOutside(folder);
-  const { testPath } = expect.getState();
   const realm = createRealm();
-  const file = new FileFixtures(undefined, realm, testPath ?? "");
+  // The project's root is not known here; Jest is nearly always started in it.
+  const testFile = relative(process.cwd(), expect.getState().testPath ?? "");
+  const file = new FileFixtures(undefined, realm, testFile);
   /** Of tests that run one after the other: their hooks may end what a timeout has left open. */
   const open = new Set<TestAttempt>();
   const endAll = async (): Promise<void> => {
@@ -28,7 +37,20 @@ export function fixturesWithoutEnvironment(folder: string): (definition: Definit
   afterEach(endAll);
   afterAll(() => file.end());
 
-  return ({ define, name, fn, isConcurrent, table }) => {
+  const hook = (hookName: string, fn: TestFunction): TestFunction => {
+    const wanted = wantedFixtures(fn, { explicit: true });
+    if (wanted.kind === "nothing") return fn;
+    return async function (this: unknown) {
+      const values = await file
+        .forHookWithoutEnvironment(wanted, hookName)
+        .catch((error: unknown) => {
+          throw realm.enter(error);
+        });
+      return Reflect.apply(fn, this, [values]);
+    };
+  };
+
+  const defineTest = ({ define, name, fn, isConcurrent, table }: Definition): unknown => {
     if (typeof fn !== "function") return define(fn);
     const before = table === undefined ? 0 : argumentsOfCase(table);
     const wanted = wantedFixtures(fn, { before, explicit: true });
@@ -53,6 +75,7 @@ export function fixturesWithoutEnvironment(folder: string): (definition: Definit
     };
     return define(withFixtures);
   };
+  return { defineTest, hook };
 }
 
 /** @throws ConfigurationError always: which describe it stands in, only our environment knows */

@@ -17,8 +17,8 @@ export function openAttempt(
   context: Pick<TestContext, "task" | "onTestFinished">,
   sandboxesOf: () => Promise<TestSandboxes>,
 ): Attempt {
-  const attempt = new Attempt(sandboxesOf);
   const { task } = context;
+  const attempt = new Attempt(fullName(task), sandboxesOf);
   context.onTestFinished(
     () => attempt.end({ failed: task.result?.state === "fail" }, (text) => show(task, text)),
     TEARDOWN_MS,

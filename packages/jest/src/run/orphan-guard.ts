@@ -1,3 +1,5 @@
+import { isRunner } from "./run-of-runner.ts";
+
 /**
  * A fork of Jest's outlives its runner for as long as the running test takes, an endless one for
  * ever: while a file runs, it dies with the runner. Its sandboxes are the coordinator's business.
@@ -6,7 +8,8 @@
  *   Jest ends it by force
  */
 export function dieWithTheRunner(): () => void {
-  if (process.send === undefined) return () => {};
+  // A runner may be somebody's fork itself, who need not stay.
+  if (process.send === undefined || isRunner()) return () => {};
   const die = (): void => {
     process.kill(process.pid, "SIGKILL");
   };

@@ -77,18 +77,10 @@ async function readRun(
   path: string | undefined,
   project: ProjectOfFile | undefined,
 ): Promise<RunInfo> {
-  if (path === undefined || path === "") {
-    const { TidyboxError } = await import("@tidybox/client/errors");
-    throw new TidyboxError({
-      code: "no_run",
-      message: "No run: the global setup of @tidybox/jest did not run.",
-      advice:
-        'Use preset: "@tidybox/jest". If you have a globalSetup of your own, which takes the place of the preset\'s, wrap it: ' +
-        'module.exports = require("@tidybox/jest/global-setup").withSandboxes(yours), and your globalTeardown likewise.',
-    });
-  }
+  if (path === undefined || path === "") throw await noRun();
   const { projectInfo, readHandover } = await loadWorker();
-  const { info, project: first } = await readHandover(path);
+  const { info, project: first, runnerPid } = await readHandover(path);
+  if (!isOurRunner(runnerPid)) throw await noRun();
   if (project === undefined) return info;
   const options =
     project.addsToProject === true
@@ -97,6 +89,22 @@ async function readRun(
   const isFirst =
     project.root === first.root && JSON.stringify(options) === JSON.stringify(first.options);
   return isFirst ? info : projectInfo(info, { ...project, options });
+}
+
+/** Else a test of another Jest has started this one, whose own global setup did not run. */
+function isOurRunner(pid: number): boolean {
+  return pid === process.pid || (pid === process.ppid && process.send !== undefined);
+}
+
+async function noRun(): Promise<Error> {
+  const { TidyboxError } = await import("@tidybox/client/errors");
+  return new TidyboxError({
+    code: "no_run",
+    message: "No run: the global setup of @tidybox/jest did not run.",
+    advice:
+      'Use preset: "@tidybox/jest". If you have a globalSetup of your own, which takes the place of the preset\'s, wrap it: ' +
+      'module.exports = require("@tidybox/jest/global-setup").withSandboxes(yours), and your globalTeardown likewise.',
+  });
 }
 
 function asObject(value: unknown): object {
