@@ -60,7 +60,7 @@ test("passes at the third attempt", async ({ sandbox }) => {
 
 const LATE = `
 const { appendFileSync } = require("node:fs");
-const note = (error) => appendFileSync("late.txt", error.code + " " + error.message + "\\n");
+const note = (error) => appendFileSync("late.txt", error.code + " " + error.message.replaceAll("\\n", " ") + "\\n");
 let late;
 test("keeps it", async ({ sandbox, createSandbox }) => { late = { sandbox, createSandbox }; });
 test("keeps only the maker", async ({ createSandbox }) => { late.unused = createSandbox; });
@@ -71,12 +71,21 @@ test("uses it afterwards", async () => {
 });
 `;
 
-const SLOW_START = `
-const { appendFileSync } = require("node:fs");
-let holder;
-beforeAll(async ({ session }) => { holder = await session.sandbox(); });
-test("waits for the only slot", async ({ sandbox }) => { appendFileSync("body.txt", "ran"); }, 4000);
-test("gives the slot back", () => holder.stop({ gracefulShutdownSeconds: 0 }));
+/** Holds the only slot, and waits for nothing that the other file could not give. */
+const HOLDER = `
+const { existsSync, writeFileSync } = require("node:fs");
+test("holds the only slot", async ({ sandbox }) => {
+  writeFileSync("held.txt", "");
+  while (!existsSync("enough.txt")) await new Promise((resolve) => setTimeout(resolve, 50));
+});
+`;
+const WAITS = `
+const { appendFileSync, existsSync, writeFileSync } = require("node:fs");
+beforeAll(async () => {
+  while (!existsSync("held.txt")) await new Promise((resolve) => setTimeout(resolve, 50));
+});
+test("waits for the slot", async ({ sandbox }) => { appendFileSync("body.txt", "ran"); }, 4000);
+test("gives up", () => writeFileSync("enough.txt", ""));
 test("has one then", async ({ sandbox }) => { await sandbox.exec(["true"], { check: true }); });
 `;
 
@@ -124,16 +133,24 @@ describe.each(wantedJests())("Jest %s", (version) => {
 
   test("a body does not run when its set-up has lost against the timeout", async () => {
     await using project = await makeJestProject(await jestBed(version), {
-      "slow.test.js": SLOW_START,
+      "holder.test.js": HOLDER,
+      "waits.test.js": WAITS,
       "jest.config.cjs": jestConfig({
+        maxWorkers: 2,
         testEnvironmentOptions: { tidybox: { maxSandboxes: 1, warm: false } },
       }),
     });
     const run = await runJest(project);
-    expect(run.tests.map(({ status }) => status)).toEqual(["failed", "passed", "passed"]);
-    expect(run.tests[0]?.messages.join("\n")).toMatch(/it had been waiting .* maxSandboxes/);
+    const outcomes = run.tests.map(({ name, status }) => `${name}: ${status}`);
+    expect(outcomes.toSorted(), run.output).toEqual([
+      "gives up: passed",
+      "has one then: passed",
+      "holds the only slot: passed",
+      "waits for the slot: failed",
+    ]);
+    expect(run.output).toMatch(/it had been waiting .* maxSandboxes/);
     await expect(readFile(`${project.directory}/body.txt`)).rejects.toThrow("ENOENT");
-    expect(run.accounts[0]).toMatch(/ 2 sandboxes: 1 stopped by tests, 1 by sessions, 0 left/);
+    expect(run.accounts[0]).toMatch(/ 2 sandboxes: 2 stopped by tests, 0 left/);
     await nothingLeft(project);
   });
 

@@ -23,7 +23,7 @@ test("has a DOM and a sandbox", async ({ sandbox }) => {
 /** The exported \`test\` in a file whose environment is Jest's own. */
 const DOCBLOCK = `
 /** ${PRAGMA} jsdom */
-const { afterEach, beforeAll, beforeEach, describe, expect, test } = require("@tidybox/jest");
+const { beforeAll, beforeEach, test } = require("@tidybox/jest");
 const { appendFileSync } = require("node:fs");
 let made, inAll;
 beforeAll(async ({ session, run }) => { inAll = run.id; await session.sandbox(); });
@@ -51,7 +51,6 @@ describe("failing", () => {
   test("times out", async ({ sandbox }) => {
     await sandbox.exec(["sleep", "1000"]);
   }, 6000);
-  beforeEach(async () => {});
   test("wants what is not there", async ({ sandbx }) => {});
 });
 describe("a hook for one test", () => {

@@ -7,7 +7,7 @@ import { startServe } from "../support/serve.ts";
 test.each(wantedJests())(
   "Jest %s: a sandbox that cannot be stopped fails the run, after its tests, and is named",
   async (version) => {
-    await using service = await startServe(lastBed(), ["--fail", "delete=1,stop=1"]);
+    await using service = await startServe(lastBed(), ["--fail", "delete=1"]);
     await using project = await makeJestProject(await jestBed(version), {
       "a.test.js": `test("passes", async ({ sandbox }) => {});`,
       "jest.config.cjs": jestConfig({ testEnvironmentOptions: { tidybox: { warm: false } } }),

@@ -1,7 +1,13 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { jestBed, jestConfig, makeJestProject, wantedJests } from "../support/jest-bed.ts";
-import { runJest } from "../support/jest-runner.ts";
+import {
+  type JestProject,
+  jestBed,
+  jestConfig,
+  makeJestProject,
+  wantedJests,
+} from "../support/jest-bed.ts";
+import { type JestEnd, runJest } from "../support/jest-runner.ts";
 import { nothingLeft } from "./nothing-left.ts";
 
 const FILES = ["a", "b", "c", "d", "e", "f"];
@@ -20,6 +26,18 @@ test("${name}", async ({ sandbox, session, run }) => {
   }) + "\\n");
 });
 `;
+
+const NOT_GRACEFUL = /exit gracefully|did not exit/;
+const TRIES = 3;
+
+/** Jest gives a worker 500 ms to go, which a busy machine may not: what stays open stays each time. */
+async function untilGraceful(project: JestProject, args: readonly string[]): Promise<JestEnd> {
+  for (let round = 1; ; round += 1) {
+    await rm(`${project.directory}/notes.txt`, { force: true });
+    const run = await runJest(project, { args });
+    if (round === TRIES || !NOT_GRACEFUL.test(run.output)) return run;
+  }
+}
 
 interface Note {
   readonly worker: string;
@@ -52,9 +70,9 @@ describe.each(wantedJests())("Jest %s", (version) => {
         testEnvironmentOptions: { tidybox: { report: "account.json", warm: false } },
       }),
     });
-    const run = await runJest(project, { args });
+    const run = await untilGraceful(project, args);
     expect(run.exitCode, run.output).toBe(0);
-    expect(run.output).not.toMatch(/exit gracefully|did not exit/);
+    expect(run.output).not.toMatch(NOT_GRACEFUL);
     const read = (name: string): Promise<string> =>
       readFile(`${project.directory}/${name}`, "utf8");
     const notes = (await read("notes.txt"))

@@ -1,5 +1,5 @@
 import type { JestProjectConfig } from "./run/project.ts";
-import { type JestGlobalConfig, beginRun } from "./run/run-of-runner.ts";
+import { type JestGlobalConfig, beginRun, endRun } from "./run/run-of-runner.ts";
 
 /** A global setup as Jest calls it. */
 export type GlobalSetup<G = JestGlobalConfig, P = JestProjectConfig> = (
@@ -21,13 +21,19 @@ export default async function globalSetup(
 
 /**
  * For a `globalSetup` of one's own, which takes the place of the preset's: begins the run, then
- * calls yours. `module.exports = withSandboxes(async (globalConfig, projectConfig) => { … })`
+ * calls yours, and ends the run when yours throws. `module.exports = withSandboxes(async (globalConfig, projectConfig) => { … })`
  */
 export function withSandboxes<G extends JestGlobalConfig, P extends JestProjectConfig>(
   yours: GlobalSetup<G, P>,
 ): GlobalSetup<G, P> {
   return async (globalConfig, projectConfig) => {
     await beginRun(globalConfig, projectConfig);
-    await yours(globalConfig, projectConfig);
+    try {
+      await yours(globalConfig, projectConfig);
+    } catch (error) {
+      // Jest calls no teardown after that. Theirs is the error to see.
+      await endRun().catch((ours: unknown) => process.stderr.write(`${String(ours)}\n`));
+      throw error;
+    }
   };
 }

@@ -17,6 +17,9 @@ type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 /** Its frames are of no use to anybody who reads a stack. */
 const OWN_FRAME = /@tidybox[\\/]jest[\\/]dist[\\/]|[\\/]packages[\\/]jest[\\/]dist[\\/]/;
 
+/** Of a package, of Node, or of no place at all. */
+const FOREIGN_FRAME = /[\\/]node_modules[\\/]|\bnode:|<anonymous>|at native\b/;
+
 const BUILT_IN_ERRORS: Readonly<Record<string, ErrorConstructor>> = {
   Error,
   EvalError,
@@ -103,8 +106,14 @@ export function createRealm(): Realm {
 
   const enterFunction = (outside: AnyFunction): AnyFunction => {
     const inside: AnyFunction = function (...args) {
+      const call: { stack?: string } = {};
+      Error.captureStackTrace(call, inside);
       try {
-        return enter(Reflect.apply(outside, leave(this), args.map(leave)));
+        const result = enter(Reflect.apply(outside, leave(this), args.map(leave)));
+        if (!(result instanceof Promise)) return result;
+        return result.catch((error: unknown) => {
+          throw atCall(error, call.stack);
+        });
       } catch (error) {
         throw enter(error);
       }
@@ -161,6 +170,16 @@ function isOfThisRealm(value: object): boolean {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Points at the call that failed an error whose own frames are all of code that is not the test's. */
+function atCall(error: unknown, callStack: string | undefined): unknown {
+  if (!(error instanceof Error) || callStack === undefined) return error;
+  const frames = (stack: string): readonly string[] =>
+    stack.split("\n").filter((line) => /^\s+at /.test(line));
+  if (frames(error.stack ?? "").some((line) => !FOREIGN_FRAME.test(line))) return error;
+  error.stack = [`${error.name}: ${error.message}`, ...frames(callStack)].join("\n");
+  return error;
 }
 
 /** The class of this realm for an error of that one: ours by name, else Node's by name. */

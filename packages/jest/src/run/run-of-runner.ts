@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { HANDOVER_VARIABLE } from "@tidybox/fixtures/adapter";
 import type { StartedRun } from "@tidybox/fixtures/runner";
 import { type JestProjectConfig, projectOptions } from "./project.ts";
@@ -10,6 +11,8 @@ export interface JestGlobalConfig {
 
 interface RunnersRun {
   readonly started: Promise<StartedRun>;
+  /** Takes off what an end without our teardown needs. */
+  forgetExit(): void;
   /** Set-ups whose teardown has not come: the preset may stand in more than one place. */
   users: number;
 }
@@ -39,15 +42,35 @@ export async function beginRun(
     return;
   }
   const started = start(globalConfig, projectConfig);
-  shared[KEY] = { started, users: 1 };
+  const run: RunnersRun = { started, users: 1, forgetExit: () => {} };
+  shared[KEY] = run;
   try {
     const { handoverFile, notices } = await started;
     process.env[HANDOVER_VARIABLE] = handoverFile;
+    if (handoverFile !== undefined) run.forgetExit = removeAtExit(handoverFile);
     for (const notice of notices) say(`tidybox: ${notice}`);
   } catch (error) {
     shared[KEY] = undefined;
     throw error;
   }
+}
+
+/**
+ * Jest leaves without a global teardown at `--bail` (29.7), and after a global setup that throws.
+ * The coordinator of a root runner has given up the rights to remove the file for us.
+ */
+function removeAtExit(path: string): () => void {
+  const remove = (): void => {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // The next run tries again.
+    }
+  };
+  process.once("exit", remove);
+  return () => {
+    process.off("exit", remove);
+  };
 }
 
 async function start(
@@ -82,6 +105,7 @@ export async function endRun(): Promise<void> {
   // In band, this process was the worker too.
   await closeWorkers();
   const { lines, failure } = await started.finish();
+  run.forgetExit();
   delete process.env[HANDOVER_VARIABLE];
   for (const line of lines) say(line);
   if (failure !== undefined) throw new Error(failure);
