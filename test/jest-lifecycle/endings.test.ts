@@ -148,7 +148,7 @@ describe.each(wantedJests())("Jest %s", (version) => {
       "holds the only slot: passed",
       "waits for the slot: failed",
     ]);
-    expect(run.output).toMatch(/it had been waiting .* maxSandboxes/);
+    expect(run.output).toMatch(/it had been waiting .*maxSandboxes/);
     await expect(readFile(`${project.directory}/body.txt`)).rejects.toThrow("ENOENT");
     expect(run.accounts[0]).toMatch(/ 2 sandboxes: 2 stopped by tests, 0 left/);
     await nothingLeft(project);

@@ -17,7 +17,7 @@ test.each(wantedJests())(
       run.tests.map(({ status }) => status),
       run.output,
     ).toEqual(["passed"]);
-    expect(run.exitCode).toBe(1);
+    expect(run.exitCode, run.output).toBe(1);
     expect(run.output).toMatch(/nobody can say that nothing of this run is left/);
     expect(run.accounts[0]).toMatch(/ 1 left/);
     expect(run.output).toMatch(/left \S+: .*\n.*npx tidybox reap --run/);

@@ -6,8 +6,17 @@ import type * as Outside from "./outside.ts";
  * for each test file, and a session must live as long as the worker.
  */
 export function loadOutside(folder: string): typeof Outside {
-  // Jest answers an import of this module with one of its own; the process still has the real one.
-  const real = process.getBuiltinModule("node:module") as { createRequire: typeof createRequire };
   const path = `${folder}/outside.cjs`;
-  return real.createRequire(path)(path) as typeof Outside;
+  return nodesOwnModule().createRequire(path)(path) as typeof Outside;
+}
+
+/**
+ * Jest answers an import of `node:module`, and from 30.5 on `process.getBuiltinModule`, with a
+ * registry of its own. The tests' `process` is a copy too, but its functions are Node's: what their
+ * constructor makes sees the real one.
+ */
+function nodesOwnModule(): { readonly createRequire: typeof createRequire } {
+  const NodesFunction = process.nextTick.constructor as FunctionConstructor;
+  const realProcess = Reflect.construct(NodesFunction, ["return process"]) as () => NodeJS.Process;
+  return realProcess().getBuiltinModule("node:module");
 }
