@@ -81,14 +81,19 @@ describe.each(wantedJests())("Jest %s", (version) => {
       });
       const jest = startJest(project, { args: ["one", "two"] });
       const workers = [await noted(project, "one"), await noted(project, "two")];
-      jest.signal(signal, "runner");
-      await jest.ended;
-      await until(
-        "workers of the killed runner",
-        5,
-        () => processesWith(project.temp).map(({ pid }) => pid),
-        (pids) => !workers.some(({ pid }) => pids.includes(pid)),
-      );
+      try {
+        jest.signal(signal, "runner");
+        await jest.ended;
+        await until(
+          "workers of the killed runner",
+          5,
+          () => processesWith(project.temp).map(({ pid }) => pid),
+          (pids) => !workers.some(({ pid }) => pids.includes(pid)),
+        );
+      } finally {
+        // They would wait for ever.
+        await writeFile(`${project.directory}/go-on`, "");
+      }
       // As root, the coordinator has given up the rights to remove it: the next run does.
       const isRoot = process.getuid?.() === 0;
       await nothingLeft(project, { exceptHandover: isRoot });

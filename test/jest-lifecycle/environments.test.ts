@@ -113,6 +113,41 @@ describe.each(wantedJests())("Jest %s", (version) => {
     await nothingLeft(project);
   });
 
+  test("without the preset: the exported test, and global hooks with withSandboxes", async () => {
+    await using project = await makeJestProject(await jestBed(version), {
+      "a.test.js": `
+        const { it, test } = require("@tidybox/jest");
+        test("a sandbox", async ({ sandbox, createSandbox }) => {
+          const other = await createSandbox({ environment: { WHO: "other" } });
+          expect(await other.exec(["sh", "-c", "echo $WHO"])).toPrint("other");
+          expect(await sandbox.exec(["true"])).toSucceed();
+        });
+        it.failing("fails as it must", async ({ sandbox }) => {
+          expect(await sandbox.exec(["false"])).toSucceed();
+        });
+        test.concurrent("at the same time", async ({ sandbox }) => { await sandbox.exec(["true"]); });
+        test.skip("makes none", async ({ sandbox }) => {});
+        test("has no test.use", () => {
+          expect(() => test.use({})).toThrow(/needs the environment of @tidybox.jest/);
+        });
+      `,
+      "setup.cjs":
+        'module.exports = require("@tidybox/jest/global-setup").withSandboxes(async () => {});\n',
+      "teardown.cjs":
+        'module.exports = require("@tidybox/jest/global-teardown").withSandboxes(async () => {});\n',
+      "jest.config.cjs": jestConfig({
+        preset: undefined,
+        globalSetup: "./setup.cjs",
+        globalTeardown: "./teardown.cjs",
+        testEnvironmentOptions: { tidybox: { warm: false } },
+      }),
+    });
+    const run = await runJest(project);
+    expect(run.exitCode, run.output).toBe(0);
+    expect(run.accounts[0]).toMatch(/ 4 sandboxes: 4 stopped by tests, 0 left/);
+    await nothingLeft(project);
+  });
+
   test("a user's own environment, its own event handler and options in a docblock", async () => {
     await using project = await makeJestProject(await jestBed(version), {
       "environment.cjs": OWN_ENVIRONMENT,
