@@ -1,7 +1,7 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { jestBed, jestConfig, makeJestProject, wantedJests } from "../support/jest-bed.ts";
-import type { JestProject } from "../support/jest-bed.ts";
+import { jestBed, jestConfig, makeJestProject, wantedJests } from "../support/jest-project.ts";
+import type { JestProject } from "../support/jest-project.ts";
 import { runJest, startJest } from "../support/jest-runner.ts";
 import { listFromOutside, processesWith, until } from "../support/observer.ts";
 import { handoverFiles, nothingLeft } from "./nothing-left.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { jestBed, jestConfig, makeJestProject, wantedJests } from "../support/jest-bed.ts";
+import { jestBed, jestConfig, makeJestProject, wantedJests } from "../support/jest-project.ts";
 import { runJest } from "../support/jest-runner.ts";
 import { nothingLeft } from "./nothing-left.ts";
 

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { jestBed, jestConfig, makeJestProject, wantedJests } from "../support/jest-bed.ts";
+import { jestBed, jestConfig, makeJestProject, wantedJests } from "../support/jest-project.ts";
 import { startJest } from "../support/jest-runner.ts";
 import { lastBed } from "../support/last-bed.ts";
 import { processesWith, until } from "../support/observer.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { jestBed, makeJestProject, wantedJests } from "../support/jest-bed.ts";
+import { jestBed, makeJestProject, wantedJests } from "../support/jest-project.ts";
 import { runJest } from "../support/jest-runner.ts";
 import { nothingLeft } from "./nothing-left.ts";
 

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { JestProject } from "../support/jest-bed.ts";
+import type { JestProject } from "../support/jest-project.ts";
 import { processesWith, serviceFolders, until } from "../support/observer.ts";
 
 /** What runs leave for their workers: `<run>.handover`, for this account alone. */

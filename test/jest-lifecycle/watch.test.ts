@@ -1,7 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type JestProject, jestBed, makeJestProject, wantedJests } from "../support/jest-bed.ts";
+import {
+  type JestProject,
+  jestBed,
+  makeJestProject,
+  wantedJests,
+} from "../support/jest-project.ts";
 import { type Launched, launch } from "../support/launch.ts";
 import { until } from "../support/observer.ts";
 import { nothingLeft } from "./nothing-left.ts";

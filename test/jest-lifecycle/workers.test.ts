@@ -6,7 +6,7 @@ import {
   jestConfig,
   makeJestProject,
   wantedJests,
-} from "../support/jest-bed.ts";
+} from "../support/jest-project.ts";
 import { type JestEnd, runJest } from "../support/jest-runner.ts";
 import { nothingLeft } from "./nothing-left.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { packAll } from "../packaging/pack.ts";
 import { type Bed, installBed, wantedVersions } from "./bed.ts";
-import type {} from "./jest-bed.ts";
+import type {} from "./jest-project.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

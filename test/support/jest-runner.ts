@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { outsideEnvironment } from "./environment.ts";
-import type { JestProject } from "./jest-bed.ts";
+import type { JestProject } from "./jest-project.ts";
 import type { TestOutcome } from "./runner.ts";
 
 export interface JestOptions {

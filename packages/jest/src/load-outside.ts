@@ -1,4 +1,5 @@
 import type { createRequire } from "node:module";
+import { runInThisContext } from "node:vm";
 import type * as Outside from "./outside.ts";
 
 /**
@@ -6,17 +7,11 @@ import type * as Outside from "./outside.ts";
  * for each test file, and a session must live as long as the worker.
  */
 export function loadOutside(folder: string): typeof Outside {
+  // Jest answers an import of node:module with one of its own, and so does the `process` of its
+  // tests from 30.5 on. This leads out of the realm of tests, to the process that has the real one.
+  const real = runInThisContext('process.getBuiltinModule("node:module")') as {
+    createRequire: typeof createRequire;
+  };
   const path = `${folder}/outside.cjs`;
-  return nodesOwnModule().createRequire(path)(path) as typeof Outside;
-}
-
-/**
- * Jest answers an import of `node:module`, and from 30.5 on `process.getBuiltinModule`, with a
- * registry of its own. The tests' `process` is a copy too, but its functions are Node's: what their
- * constructor makes sees the real one.
- */
-function nodesOwnModule(): { readonly createRequire: typeof createRequire } {
-  const NodesFunction = process.nextTick.constructor as FunctionConstructor;
-  const realProcess = Reflect.construct(NodesFunction, ["return process"]) as () => NodeJS.Process;
-  return realProcess().getBuiltinModule("node:module");
+  return real.createRequire(path)(path) as typeof Outside;
 }
