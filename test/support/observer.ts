@@ -54,6 +54,17 @@ export function processesWith(text: string): readonly ProcessInfo[] {
     });
 }
 
+/** Of a test's own processes only: the text must be one that nobody else has. */
+export function killProcessesWith(text: string): void {
+  for (const { pid } of processesWith(text)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended in this moment.
+    }
+  }
+}
+
 function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
