@@ -4,7 +4,7 @@ import { jest } from "../frameworks/jest.ts";
 import { vitest } from "../frameworks/vitest.ts";
 import { BAD_ENDS } from "./bad-ends.ts";
 import { type Observation, observeEnd } from "./observe-end.ts";
-import { type Outcome, cellsOf } from "./table-file.ts";
+import { type Outcome, type Place, cellsOf } from "./table-file.ts";
 
 /** In the order of the table. A worker that files share ends as one that they do not. */
 export function allObservations(): readonly Observation[] {
@@ -59,19 +59,6 @@ async function outcomeOf(
   }
 }
 
-/** The table as it is when these have been observed. What was not looked at stays as it was. */
-export function updated(
-  table: readonly Outcome[],
-  observed: readonly Outcome[],
-): readonly Outcome[] {
-  const known = new Map([...table, ...observed].map((outcome) => [keyOf(outcome), outcome]));
-  return allObservations().flatMap((each) => known.get(keyOf(placeOf(each))) ?? []);
-}
-
-function placeOf({ framework, setup, end }: Observation): Omit<Outcome, "cells"> {
+export function placeOf({ framework, setup, end }: Observation): Place {
   return { end: end.what, runner: `${framework.title} ${setup.version}`, pool: setup.pool };
-}
-
-function keyOf({ end, runner, pool }: Omit<Outcome, "cells">): string {
-  return [end, runner, pool].join(" | ");
 }

@@ -1,11 +1,15 @@
 import type { ObservedEnd } from "./observe-end.ts";
 
-/** What one runner does at one end. */
-export interface Outcome {
+/** Where in the table. */
+export interface Place {
   readonly end: string;
   /** `Jest 30`. */
   readonly runner: string;
   readonly pool: string;
+}
+
+/** What one runner does at one end. */
+export interface Outcome extends Place {
   /** As they stand in the table: see {@link cellsOf}. */
   readonly cells: string;
 }
@@ -51,6 +55,17 @@ export function parse(table: string): readonly Outcome[] {
     }
   }
   return outcomes;
+}
+
+/** The table when these have been observed. What nobody looked at stays; other places go. */
+export function updated(
+  places: readonly Place[],
+  table: readonly Outcome[],
+  observed: readonly Outcome[],
+): readonly Outcome[] {
+  const keyOf = ({ end, runner, pool }: Place) => [end, runner, pool].join(" | ");
+  const known = new Map([...table, ...observed].map((outcome) => [keyOf(outcome), outcome]));
+  return places.flatMap((place) => known.get(keyOf(place)) ?? []);
 }
 
 /** `Vitest 4: forks, vm-forks; Jest 30: workers`. */
