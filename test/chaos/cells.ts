@@ -1,4 +1,5 @@
 import { Chance } from "./chance.ts";
+import { jest } from "./frameworks/jest.ts";
 import { vitest } from "./frameworks/vitest.ts";
 import { type Framework, type Setup, versionName } from "./framework.ts";
 import { strikesByTests } from "./strikes/by-tests.ts";
@@ -18,7 +19,7 @@ export interface Cell {
   readonly strike: Strike;
 }
 
-const FRAMEWORKS: readonly Framework[] = [vitest];
+const FRAMEWORKS: readonly Framework[] = [vitest, jest];
 const BACKENDS: readonly BackendKind[] = ["served", "embedded"];
 
 export const STRIKES: readonly Strike[] = [
