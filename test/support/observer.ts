@@ -54,7 +54,7 @@ export function processesWith(text: string): readonly ProcessInfo[] {
     });
 }
 
-/** Of a test's own processes only: the text must be one that nobody else has. */
+/** The text must be no part of what stands in anybody else's: `mark-1` is a part of `mark-10`. */
 export function killProcessesWith(text: string): void {
   for (const { pid } of processesWith(text)) {
     try {

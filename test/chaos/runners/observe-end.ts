@@ -89,8 +89,10 @@ async function bothInBodies(project: Project, run: Launched, setup: Setup): Prom
     }),
     ({ pids, isOver }) => isOver || pids.every((pid) => pid !== undefined),
   );
-  if (answer.isOver) throw new Error(`the run ended before its tests began:\n${run.output()}`);
-  return answer.pids[0] ?? 0;
+  const [workerOfA] = answer.pids;
+  if (answer.isOver || workerOfA === undefined)
+    throw new Error(`the run ended before its tests began:\n${run.output()}`);
+  return workerOfA;
 }
 
 /** Lets the bodies end one after the other where the runner waits for them. */

@@ -18,7 +18,8 @@ Written from what is observed, without any tidybox: two workers in the body of o
 and \`b\`; what happens, happens to test or worker \`a\`. In band \`b\` has its turn after \`a\`.
 
 - end: "runner" is a signal to the runner alone, "group" one to its process group, as Ctrl+C sends
-  it. Out of memory is a heap of 256 MB. With \`head\` the exit status is that of \`head\`.
+  it. Out of memory is a heap of 256 MB. With \`head\` the exit status is that of \`head\`. Vitest
+  bails with \`--bail=1\`, which Jest takes for no bail: it does with \`--bail\`.
 - exits: whether the runner waits for the bodies of the tests, which only end when they are let.
 - hooks: afterEach; \`fixture\` is the teardown of a fixture of Vitest's, \`environment\` that of a
   test environment of Jest's. "no" where they never run, also not later in an orphan.
