@@ -183,7 +183,8 @@ async function start(options: LocalServiceOptions): Promise<LocalService> {
   const data = options.dataFolder === undefined ? undefined : DataFolder.open(options.dataFolder);
   const identity = process.getuid?.() === 0 ? data?.identity : undefined;
   const prepared =
-    options.prepared ?? prepareLocalService({ keepRoot, label: options.label, identity });
+    options.prepared ??
+    prepareLocalService({ keepRoot, label: options.label, engine: options.engine, identity });
   const workplace = await prepared.workplace(onNotice);
   try {
     // Its client, and who may reach the socket, must be known before.

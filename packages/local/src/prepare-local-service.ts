@@ -1,5 +1,6 @@
 import { type HostPrograms, lookAtHostPrograms } from "./engines/bubblewrap/host-programs.ts";
 import { findHostTools } from "./engines/host-tools.ts";
+import type { EngineChoice } from "./engines/open-engine.ts";
 import type { LocalNotice, NoticeListener } from "./notice.ts";
 import type { Identity } from "./privileges/identity.ts";
 import { removeLeftovers } from "./state-folder/leftovers.ts";
@@ -10,13 +11,16 @@ export interface PrepareOptions {
   readonly keepRoot?: boolean;
   /** As the service will be told. */
   readonly label?: string | undefined;
+  /** As the service will be told: what only `bubblewrap` needs is not done for others. Default `auto`. */
+  readonly engine?: EngineChoice | undefined;
   /** The account to give root up for. Default: one that nobody has. */
   readonly identity?: Identity | undefined;
 }
 
 /** What a local service needs of the machine, in the making or made. */
 export interface PreparedLocalService {
-  readonly hostPrograms: Promise<HostPrograms>;
+  /** Looks once. */
+  hostPrograms(): Promise<HostPrograms>;
   /** Resolves when nothing more is done as whoever started this process; says what is to be said. */
   workplace(onNotice: NoticeListener): Promise<Workplace>;
   /** For what has not become a service. Safe to call twice, and after the service's own end. */
@@ -33,6 +37,7 @@ export interface PreparedLocalService {
 export function prepareLocalService({
   keepRoot = false,
   label,
+  engine = "auto",
   identity,
 }: PrepareOptions): PreparedLocalService {
   const notices: LocalNotice[] = [];
@@ -40,7 +45,9 @@ export function prepareLocalService({
   const opening = findHostTools().then((tools) =>
     openWorkplace({ keepRoot, tools, label, onNotice, identity }),
   );
-  const hostPrograms = lookAtHostPrograms();
+  let looking: Promise<HostPrograms> | undefined;
+  const hostPrograms = (): Promise<HostPrograms> => (looking ??= lookAtHostPrograms());
+  if (engine === "auto" || engine === "bubblewrap") void hostPrograms();
   const removing = removeLeftovers(onNotice);
   // Whoever asks for the workplace hears of it.
   for (const begun of [opening, removing]) begun.catch(() => {});

@@ -25,8 +25,8 @@ export interface OpenEngineOptions {
   /** Image name to the directory that it was unpacked to; for Docker, to the name that it has for it. */
   readonly images: Readonly<Record<string, string>>;
   readonly tools: readonly ToolBind[];
-  /** Looked at already, or about to be. */
-  readonly hostPrograms: Promise<HostPrograms>;
+  /** Looked at already, mostly. */
+  readonly hostPrograms: () => Promise<HostPrograms>;
   readonly onNotice: NoticeListener;
   /** Prepared before the service gave root up. */
   readonly docker?: DockerConnection | undefined;
@@ -88,7 +88,7 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     return { reason: `\`${missing}\` is not installed`, remedy: INSTALL_REMEDY };
   }
   const etc = new CurrentEtc(options.stateFolder);
-  const { firstProcess, loader } = await options.hostPrograms;
+  const { firstProcess, loader } = await options.hostPrograms();
   const host = hostImageRoot(etc, options.tools, loader);
   const mapped = new Map(
     Object.entries(options.images).map(([image, root]) => [
