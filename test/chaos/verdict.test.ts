@@ -84,6 +84,19 @@ test("another exit status, no end, and an account that does not add up fail the 
   expect(judge({ ...FINE, output }).problems).toEqual([expect.stringContaining("does not add up")]);
 });
 
+test("where commands may be cut, the exit status must say what the tests saw", () => {
+  const { cell: where } = FINE;
+  const strike = { ...where.strike, hits: "service", exit: () => "by-tests" } as const;
+  const cut: Facts = { ...FINE, cell: { ...where, strike } };
+  const done = { kind: "done", pid: VICTIM, test: "suite-0.0" } as const;
+  const whole: Facts = { ...cut, notes: [...FINE.notes, done] };
+  expect(judge(cut).ok).toBe(true);
+  expect(judge(whole).problems).toEqual(["exit 1 where the framework alone gives 0"]);
+  expect(judge({ ...whole, end: { exitCode: 0, signal: null } }).ok).toBe(true);
+  const trouble = { kind: "trouble", pid: OTHER, test: "suite-0.1", error: "cut" } as const;
+  expect(judge({ ...whole, notes: [...whole.notes, trouble] }).ok).toBe(true);
+});
+
 test("what is slower than its goal is late, and counts as never where it did not come", () => {
   expect(judge({ ...FINE, workerSeconds: 6 })).toMatchObject({
     ok: true,
