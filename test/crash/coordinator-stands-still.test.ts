@@ -34,19 +34,15 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
     const mark = `mark-still-${bed.version}-${project.temp}`;
     const run = startVitest(project, {
       env: { TIDYBOX_TEST_MARK: mark },
-      args: [
-        "--pool=threads",
-        "--maxWorkers=1",
-        "--minWorkers=1",
-        "--sequence.shuffle.files=false",
-      ],
+      args: ["--pool=threads", "--no-file-parallelism"],
       timeoutSeconds: 120,
     });
+    const ready = () => existsSync(join(project.directory, "ready.txt"));
     await until(
       "a test under way",
       60,
-      () => existsSync(join(project.directory, "ready.txt")),
-      (there) => there,
+      () => (ready() ? "ready" : run.output()),
+      (answer) => answer === "ready",
     );
     const coordinator = processesWith(mark).find(({ command }) =>
       command.includes("tidybox-coordinator"),
