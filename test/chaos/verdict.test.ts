@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { allCells, sampleOf, STRIKES } from "./cells.ts";
+import type { Strike } from "./strikes/strike.ts";
 import { tableOf } from "./table.ts";
 import { type Facts, judge } from "./verdict.ts";
 
@@ -86,7 +87,7 @@ test("another exit status, no end, and an account that does not add up fail the 
 
 test("where commands may be cut, the exit status must say what the tests saw", () => {
   const { cell: where } = FINE;
-  const strike = { ...where.strike, hits: "service", exit: () => "by-tests" } as const;
+  const strike: Strike = { ...where.strike, hits: "service", exit: () => "by-tests" };
   const cut: Facts = { ...FINE, cell: { ...where, strike } };
   const done = { kind: "done", pid: VICTIM, test: "suite-0.0" } as const;
   const whole: Facts = { ...cut, notes: [...FINE.notes, done] };
