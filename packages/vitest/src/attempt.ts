@@ -1,5 +1,6 @@
 import type { SandboxOptions } from "@tidybox/client";
 import type { TestSandboxes, Worker } from "@tidybox/fixtures";
+import { Attempt } from "@tidybox/fixtures/adapter";
 import type { TestContext } from "vitest";
 
 /** Bounds our teardown; over it Vitest fails the test, and the run still reaps what it held. */
@@ -15,24 +16,14 @@ type Task = TestContext["task"];
 export function openAttempt(
   context: Pick<TestContext, "task" | "onTestFinished">,
   sandboxesOf: () => Promise<TestSandboxes>,
-): { readonly sandboxes: () => Promise<TestSandboxes> } {
-  let opened: Promise<TestSandboxes> | undefined;
-  let over = false;
-  context.onTestFinished(async () => {
-    over = true;
-    const sandboxes = await opened?.catch(() => undefined);
-    if (sandboxes === undefined) return;
-    const end = { failed: context.task.result?.state === "fail" };
-    show(context.task, sandboxes.diagnostics(end));
-    await sandboxes.close(end);
-  }, TEARDOWN_MS);
-  return {
-    sandboxes: () => {
-      if (over) throw new Error("the test ended before its sandbox was ready");
-      opened ??= sandboxesOf();
-      return opened;
-    },
-  };
+): Attempt {
+  const attempt = new Attempt(sandboxesOf);
+  const { task } = context;
+  context.onTestFinished(
+    () => attempt.end({ failed: task.result?.state === "fail" }, (text) => show(task, text)),
+    TEARDOWN_MS,
+  );
+  return attempt;
 }
 
 /** The test as the coordinator and the service know it. */
@@ -64,7 +55,6 @@ function fullName(task: Task): string {
  * error (`diagnostics: "always"`), printed as the test's own output.
  */
 function show(task: Task, diagnostics: string): void {
-  if (diagnostics === "") return;
   const error = task.result?.errors?.at(-1);
   // oxlint-disable-next-line no-console -- Vitest attributes it to the test
   if (error === undefined) console.info(diagnostics);

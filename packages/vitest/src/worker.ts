@@ -1,4 +1,5 @@
 import type { Run, RunInfo, Worker } from "@tidybox/fixtures";
+import { publicRun as publicRunOf } from "@tidybox/fixtures/adapter";
 import { inject } from "vitest";
 import type {} from "./types.ts";
 
@@ -16,8 +17,7 @@ export function runInfo(): RunInfo {
 
 /** The run as a test sees it: without the addresses and the secret. */
 export function publicRun(): Run {
-  const { id, tags, backend, engine, startedAt } = runInfo();
-  return { id, tags, backend, engine, startedAt };
+  return publicRunOf(runInfo());
 }
 
 interface OpenWorker {

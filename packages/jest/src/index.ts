@@ -1,0 +1,72 @@
+import * as jest from "@jest/globals";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { bridge } from "./bridge.ts";
+import type { GlobalTest, TestFunction } from "./circus/circus.ts";
+import { matchers } from "@tidybox/fixtures/adapter";
+import { type Definition, decorateTest } from "./exported-test.ts";
+import { fixturesWithoutEnvironment, useWithoutEnvironment } from "./own-environment.ts";
+import type { SandboxHook, SandboxTest } from "./types.ts";
+
+const environment = bridge();
+
+// Also where no preset runs the setup file: a matcher must never be missing beside its type.
+jest.expect.extend(matchers);
+
+const withoutEnvironment =
+  environment === undefined
+    ? fixturesWithoutEnvironment(dirname(fileURLToPath(import.meta.url)))
+    : undefined;
+
+function defineTest(definition: Definition): unknown {
+  if (withoutEnvironment !== undefined) return withoutEnvironment(definition);
+  return environment?.explicitly(() => definition.define(definition.fn));
+}
+
+const use = environment?.use ?? useWithoutEnvironment;
+const decorated = decorateTest(jest.test as unknown as GlobalTest, defineTest);
+
+/** Jest's `test` with the fixtures of tidybox, whatever a transpiler has made of its function. */
+export const test = new Proxy(decorated, {
+  get: (target, key) => (key === "use" ? use : Reflect.get(target, key)),
+}) as unknown as SandboxTest;
+
+export { test as it };
+
+function hook(name: "beforeAll" | "beforeEach" | "afterEach" | "afterAll"): SandboxHook {
+  const define = (fn: TestFunction, timeout?: number): unknown =>
+    Reflect.apply(jest[name], undefined, [fn, timeout]);
+  return ((fn: TestFunction, timeout?: number) =>
+    environment === undefined
+      ? define(fn, timeout)
+      : environment.explicitly(() => define(fn, timeout))) as SandboxHook;
+}
+
+/** Jest's, with `session` and `run`. */
+export const beforeAll = hook("beforeAll");
+/** Jest's, with the fixtures of the test that it runs before. */
+export const beforeEach = hook("beforeEach");
+/** Jest's, with the fixtures of the test that it runs after. */
+export const afterEach = hook("afterEach");
+/** Jest's, with `session` and `run`. */
+export const afterAll = hook("afterAll");
+
+export { matchers, type Printed } from "@tidybox/fixtures/adapter";
+export {
+  AuthenticationError,
+  CleanupError,
+  CommandFailedError,
+  CommandTimeoutError,
+  ConfigurationError,
+  FileError,
+  NotFoundError,
+  QuotaError,
+  SandboxClosedError,
+  SandboxFailedError,
+  TidyboxError,
+  TimeoutError,
+  UnavailableError,
+} from "@tidybox/client/errors";
+export type { ExecResult, Sandbox, SandboxOptions, Session } from "@tidybox/client";
+export type { Run, TidyboxOptions } from "@tidybox/fixtures";
+export type { SandboxHook, SandboxTest } from "./types.ts";

@@ -1,0 +1,66 @@
+import { afterAll, afterEach, expect } from "@jest/globals";
+import { ConfigurationError } from "@tidybox/client/errors";
+import type { TestFunction } from "./circus/circus.ts";
+import { wantedFixtures } from "./circus/parameters.ts";
+import { argumentsOfCase } from "./circus/rows.ts";
+import type { Definition } from "./exported-test.ts";
+import type { TestAttempt } from "./file-fixtures.ts";
+import { loadOutside } from "./load-outside.ts";
+import { createRealm } from "./realm/realm.ts";
+
+/**
+ * The exported `test` in a file whose environment is not ours, such as one with a docblock
+ * `@jest-environment jsdom`: what the environment does elsewhere is done around each function here.
+ *
+ * @param folder where this package's built files are
+ */
+export function fixturesWithoutEnvironment(folder: string): (definition: Definition) => unknown {
+  const { FileFixtures, addToErrors } = loadOutside(folder);
+  const { testPath } = expect.getState();
+  const realm = createRealm();
+  const file = new FileFixtures(undefined, realm, testPath ?? "");
+  /** Of tests that run one after the other: their hooks may end what a timeout has left open. */
+  const open = new Set<TestAttempt>();
+  const endAll = async (): Promise<void> => {
+    await Promise.all([...open].map((attempt) => attempt.end({ failed: true }, () => {})));
+    open.clear();
+  };
+  afterEach(endAll);
+  afterAll(() => file.end());
+
+  return ({ define, name, fn, isConcurrent, table }) => {
+    if (typeof fn !== "function") return define(fn);
+    const before = table === undefined ? 0 : argumentsOfCase(table);
+    const wanted = wantedFixtures(fn, { before, explicit: true });
+    if (wanted.kind === "nothing") return define(fn);
+    const withFixtures: TestFunction = async function (this: unknown, ...args) {
+      const testName = expect.getState().currentTestName ?? name;
+      const attempt = file.begin({ name: testName, timeoutSeconds: 0, options: [] });
+      if (!isConcurrent) open.add(attempt);
+      const errors: unknown[] = [];
+      try {
+        return await Reflect.apply(fn, this, [...args, await attempt.fixtures(wanted)]);
+      } catch (error) {
+        errors.push(realm.enter(error));
+        throw errors[0];
+      } finally {
+        open.delete(attempt);
+        await attempt.end({ failed: errors.length > 0 }, (text) => {
+          // oxlint-disable-next-line no-console -- Jest attributes it to the test
+          if (!addToErrors(errors, text)) console.info(text);
+        });
+      }
+    };
+    return define(withFixtures);
+  };
+}
+
+/** @throws ConfigurationError always: which describe it stands in, only our environment knows */
+export function useWithoutEnvironment(): never {
+  throw new ConfigurationError({
+    message:
+      "test.use() needs the environment of @tidybox/jest, which this test file does not have.",
+    advice:
+      'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or createSandbox(options) in the test.',
+  });
+}
