@@ -27,8 +27,8 @@ const SAMPLE = new Set(["none", "babel ie 11", "ts-jest ES5", "swc es2015"]);
  * The transpiler is what decides how a fixture is found, so CI runs all of them, in one pool on one
  * Node, and samples in the others. `TIDYBOX_TEST_JEST_MATRIX=full` runs every cell.
  */
-export function wantedLaunches(): readonly Launch[] {
-  const full = process.env["TIDYBOX_TEST_JEST_MATRIX"] === "full";
+export function wantedLaunches(env: NodeJS.ProcessEnv = process.env): readonly Launch[] {
+  const full = env["TIDYBOX_TEST_JEST_MATRIX"] === "full";
   return allLaunches().flatMap((launch) => {
     if (full || (launch.pool === "workers" && launch.node === "24")) return [launch];
     if (launch.pool !== "workers" && launch.node === "22") return [];

@@ -48,9 +48,9 @@ function project(directory: string, transpiler: Transpiler, modules: ModuleSyste
   return {
     displayName: transpiler.name,
     preset: "@tidybox/jest",
-    rootDir: join("<rootDir>", folderOf(transpiler)),
+    // All from one root, so that the account's paths tell the projects apart.
+    testMatch: [`<rootDir>/${folderOf(transpiler)}/*.test.${transpiler.extension}`],
     cacheDirectory: join(directory, "cache"),
-    testMatch: [`**/*.test.${transpiler.extension}`],
     transform: transform === undefined ? {} : { "\\.[jt]s$": transform },
     ...(modules === "esm" && transpiler.extension === "ts"
       ? { extensionsToTreatAsEsm: [".ts"] }
@@ -65,9 +65,12 @@ function project(directory: string, transpiler: Transpiler, modules: ModuleSyste
 
 /** The suites' named imports as a CommonJS module without a transpiler would write them. */
 function withRequire(source: string): string {
-  return source.replaceAll(
-    /^import (\{[^}]*\}) from ("[^"]+");$/gm,
-    (_match, names: string, from: string) =>
-      `const ${names.replaceAll(" as ", ": ")} = require(${from});`,
-  );
+  // Jest hands `jest` to each CommonJS module as a parameter.
+  return source
+    .replace('import { jest } from "@jest/globals";\n', "")
+    .replaceAll(
+      /^import (\{[^}]*\}) from ("[^"]+");$/gm,
+      (_match, names: string, from: string) =>
+        `const ${names.replaceAll(" as ", ": ")} = require(${from});`,
+    );
 }

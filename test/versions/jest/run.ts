@@ -109,13 +109,10 @@ interface JestReport {
 }
 
 interface AccountReport {
-  readonly sandboxes: readonly { readonly testFile: string }[];
+  readonly sandboxes: readonly { readonly file: string }[];
 }
 
-async function readFiles(
-  directory: string,
-  output: string,
-): Promise<ReadonlyMap<string, FileEnd>> {
+async function readFiles(directory: string, output: string): Promise<ReadonlyMap<string, FileEnd>> {
   const read = async (name: string): Promise<string> =>
     readFile(join(directory, name), "utf8").catch((cause: unknown) => {
       throw new Error(`Jest left no ${name}; it printed:\n${output.slice(-4000)}`, { cause });
@@ -132,7 +129,8 @@ async function readFiles(
           messages: failureMessages,
         })),
         problem: assertionResults.length === 0 ? message : "",
-        sandboxes: account.sandboxes.filter(({ testFile }) => name.endsWith(testFile)).length,
+        sandboxes: account.sandboxes.filter(({ file }) => file !== "" && name.endsWith(`/${file}`))
+          .length,
       },
     ]),
   );

@@ -11,8 +11,6 @@ export interface Transpiler {
    * as one blank: proof that the options did what their name says.
    */
   readonly sample: string;
-  /** Nothing of the parameter's pattern is left in an async function's text. */
-  readonly hidesParameters: boolean;
 }
 
 const NATIVE = "^async \\(\\{ sandbox \\}\\) ?=> ?(\\{ return )?sandbox;?";
@@ -20,11 +18,11 @@ const NATIVE = "^async \\(\\{ sandbox \\}\\) ?=> ?(\\{ return )?sandbox;?";
 const HIDDEN = "^function \\w*\\(_x\\) \\{ return \\w+\\.apply\\(this, arguments\\); \\}$";
 
 export const TRANSPILERS: readonly Transpiler[] = [
-  { name: "none", extension: "js", sample: NATIVE, hidesParameters: false },
-  babel("babel current", { node: "current" }, NATIVE, false),
-  babel("babel node 6", { node: "6" }, HIDDEN, true),
-  babel("babel ie 11", { ie: "11" }, HIDDEN, true),
-  babel("babel coverage", { node: "current" }, "^async \\(\\{ sandbox \\}\\) => \\{ cov_", false, [
+  { name: "none", extension: "js", sample: NATIVE },
+  babel("babel current", { node: "current" }, NATIVE),
+  babel("babel node 6", { node: "6" }, HIDDEN),
+  babel("babel ie 11", { ie: "11" }, HIDDEN),
+  babel("babel coverage", { node: "current" }, "^async \\(\\{ sandbox \\}\\) => \\{ cov_", [
     // As `--coverage` does it for sources; here also for the tests themselves.
     ["babel-plugin-istanbul", { include: ["**/*"], exclude: [] }],
   ]),
@@ -42,7 +40,6 @@ function babel(
   name: string,
   targets: object,
   sample: string,
-  hidesParameters: boolean,
   plugins: readonly unknown[] = [],
 ): Transpiler {
   return {
@@ -58,7 +55,6 @@ function babel(
       },
     ],
     sample,
-    hidesParameters,
   };
 }
 
@@ -84,7 +80,6 @@ function typescript(target: string, sample: string): Transpiler {
       },
     ],
     sample,
-    hidesParameters: false,
   };
 }
 
@@ -97,6 +92,5 @@ function swc(target: string, sample: string): Transpiler {
       { swcrc: false, jsc: { target, parser: { syntax: "typescript" } } },
     ],
     sample,
-    hidesParameters: false,
   };
 }

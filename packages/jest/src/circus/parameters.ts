@@ -12,7 +12,10 @@ export type Wanted =
 export interface ReadOptions {
   /** Parameters before it: the arguments of the case in a `test.each`. Default 0. */
   readonly before?: number;
-  /** It came through the exported `test`, whose functions take no `done`. Default false. */
+  /**
+   * It came through the exported `test`, whose functions take fixtures, or a parameter that is called
+   * `done`. Default false.
+   */
   readonly explicit?: boolean;
 }
 
@@ -46,7 +49,8 @@ export function wantedFixtures(
   }
   const names = unpacked(body, parameter);
   if (names !== undefined) return named(names);
-  return explicit || isAsync(fn, source) ? UNREADABLE : NOTHING;
+  if (isAsync(fn, source)) return UNREADABLE;
+  return explicit && parameter !== "done" ? UNREADABLE : NOTHING;
 }
 
 function named(names: readonly string[]): Wanted {

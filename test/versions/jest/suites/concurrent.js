@@ -17,6 +17,12 @@ it.concurrent("with fixtures, beside it", async ({ sandbox, createSandbox }) => 
   await uses(await createSandbox(), "more");
 });
 
+test.concurrent("with done", (done) => {
+  ran.push("done");
+  // Jest 30 passes one, Jest 29 does not.
+  done?.();
+});
+
 test.concurrent("with neither", async () => {
   ran.push("neither");
 });
@@ -55,6 +61,7 @@ test("each body ran once, in a sandbox of its own", async ({ sandbox }) => {
       "test",
       "beside",
       "more",
+      "done",
       "neither",
       "row a",
       "row b",

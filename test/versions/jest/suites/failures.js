@@ -37,10 +37,6 @@ test("done of an async test", async (done) => {
   done();
 }, 5_000);
 
-test.concurrent("done of a concurrent test", (done) => {
-  done();
-});
-
 test.failing("failing that passes", async ({ sandbox }) => {
   expect((await sandbox.exec(["true"])).exitCode).toBe(0);
 });

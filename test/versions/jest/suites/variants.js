@@ -28,9 +28,13 @@ describe.each([
     await Promise.resolve();
     ran.push(`${name} with neither, async`);
   });
-  declare("with a timeout of its own", async ({ sandbox }) => {
-    await uses(sandbox, `${name} with a timeout`);
-  }, 30_000);
+  declare(
+    "with a timeout of its own",
+    async ({ sandbox }) => {
+      await uses(sandbox, `${name} with a timeout`);
+    },
+    30_000,
+  );
 });
 
 describe.each([
