@@ -11,6 +11,8 @@ export interface Transpiler {
    * as one blank: proof that the options did what their name says.
    */
   readonly sample: string;
+  /** Nothing of the parameter's pattern is left in an async function's text. Default false. */
+  readonly hidesParameters?: boolean;
 }
 
 const NATIVE = "^async \\(\\{ sandbox \\}\\) ?=> ?(\\{ return )?sandbox;?";
@@ -55,6 +57,7 @@ function babel(
       },
     ],
     sample,
+    hidesParameters: sample === HIDDEN,
   };
 }
 

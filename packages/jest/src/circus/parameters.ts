@@ -22,6 +22,10 @@ export interface ReadOptions {
 const NOTHING: Wanted = { kind: "nothing" };
 const UNREADABLE: Wanted = { kind: "unreadable" };
 
+/** The call of a helper, which may be a member of an imported module, and the function it is given. */
+const INNER =
+  /(?:__(?:awaiter|async)|_async_?to_?generator\d*)(?:\.\w+\)?)?\([^]*?function\s*\*?\s*\w*\s*(\([^]*)/i;
+
 /** How far into a body transpilers put what they made of a parameter's pattern. */
 const PREAMBLE_CHARACTERS = 400;
 
@@ -128,9 +132,9 @@ function patternNames(pattern: string): readonly string[] {
   );
 }
 
-/** What TypeScript and esbuild make of an async function for targets without them. */
+/** What TypeScript, esbuild and SWC make of an async function for targets without them. */
 function innerFunction(body: string): Parameters | undefined {
-  const found = /__(?:awaiter|async)\([^]*?function\s*\*?\s*\w*\s*(\([^]*)/.exec(body);
+  const found = INNER.exec(body);
   return found === null ? undefined : parametersOf(`function${found[1]}`);
 }
 

@@ -33,6 +33,14 @@ test("done with an error", (done) => {
 
 test("done that is not called", (_done) => {}, 200);
 
+test.each([["a"]])(
+  "a row that takes too long: %s",
+  async (_value, { sandbox }) => {
+    await sandbox.exec(["sleep", "20"]);
+  },
+  1_000,
+);
+
 test("done of an async test", async (done) => {
   done();
 }, 5_000);
