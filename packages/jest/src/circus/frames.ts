@@ -13,12 +13,13 @@ export function hideFrames(error: Error, folder: string): void {
     enumerable: false,
     get: () =>
       [error.message === "" ? error.name : `${error.name}: ${error.message}`, ...frames].join("\n"),
-    set: (stack: unknown) =>
+    set: (stack: unknown) => {
       Object.defineProperty(error, "stack", {
         value: stack,
         configurable: true,
         enumerable: false,
         writable: true,
-      }),
+      });
+    },
   });
 }
