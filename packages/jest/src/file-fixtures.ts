@@ -60,13 +60,19 @@ export class FileFixtures {
   async forHookOutsideTests(wanted: Wanted, hook: string): Promise<FixtureValues> {
     const names = namesOf(wanted, WORKER_FIXTURES);
     const ofTests = names.find((name) => TEST_FIXTURES.includes(name));
-    if (ofTests !== undefined) {
-      throw new ConfigurationError({
-        message: `"${ofTests}" is not there in ${hook}: it belongs to one test, and ${hook} runs outside of every test.`,
-        advice: `Use beforeEach, or "session" (of the worker, as is "run"): a sandbox from session.sandbox() stays until you stop it or the worker ends.`,
-      });
+    if (ofTests !== undefined) throw notOutsideTests(ofTests, hook);
+    const values = this.realm.enter(await this.ofWorker(names)) as FixtureValues;
+    // Which ones it takes shows when it takes them.
+    if (wanted.kind === "unreadable") {
+      for (const name of TEST_FIXTURES) {
+        Object.defineProperty(values, name, {
+          get: () => {
+            throw this.realm.enter(notOutsideTests(name, hook));
+          },
+        });
+      }
     }
-    return this.realm.enter(await this.ofWorker(names)) as FixtureValues;
+    return values;
   }
 
   /** @throws TidyboxError when the run is over, or there is none */
@@ -161,6 +167,13 @@ export class TestAttempt {
       clearTimeout(timer);
     }
   }
+}
+
+function notOutsideTests(name: string, hook: string): ConfigurationError {
+  return new ConfigurationError({
+    message: `"${name}" is not there in ${hook}: it belongs to one test, and ${hook} runs outside of every test.`,
+    advice: `Use beforeEach, or "session" (of the worker, as is "run"): a sandbox from session.sandbox() stays until you stop it or the worker ends.`,
+  });
 }
 
 function namesOf(wanted: Wanted, all: readonly string[]): readonly string[] {

@@ -11,6 +11,7 @@ import {
   fullName,
 } from "./circus.ts";
 import { addToErrors } from "./diagnostics.ts";
+import { hideFrames } from "./frames.ts";
 import { type Wanted, wantedFixtures } from "./parameters.ts";
 import { argumentsOfCase } from "./rows.ts";
 
@@ -102,7 +103,8 @@ export class CircusFixtures {
     const test = state.currentDescribeBlock.children.at(-1);
     // A test in a test, or a late one: circus has refused it.
     if (test?.type !== "test" || test.fn !== fn) return;
-    this.#hideOwnFrames(test.asyncError);
+    // Nobody else's frames are between a test and circus.
+    if (this.#isEach || this.#isExplicit) hideFrames(test.asyncError, this.#ownFolder);
     if (this.#isEach) {
       test.fn = this.#wrap(test, (self) => {
         this.#calling = test;
@@ -225,6 +227,7 @@ export class CircusFixtures {
   #atTest(test: CircusTest, error: unknown): unknown {
     if (!(typeof error === "object" && error !== null && "stack" in error && "message" in error))
       return error;
+    hideFrames(test.asyncError, this.#ownFolder);
     const frames = (test.asyncError.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
     const name = "name" in error ? String(error.name) : "Error";
     error.stack = [`${name}: ${String(error.message)}`, ...frames].join("\n");
@@ -267,13 +270,5 @@ export class CircusFixtures {
 
   #show(test: CircusTest, text: string): void {
     if (!addToErrors(test.errors, text)) this.#print(text);
-  }
-
-  #hideOwnFrames(error: Error): void {
-    if (error.stack === undefined) return;
-    error.stack = error.stack
-      .split("\n")
-      .filter((line) => !line.includes(this.#ownFolder))
-      .join("\n");
   }
 }

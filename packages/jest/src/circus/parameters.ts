@@ -12,12 +12,19 @@ export type Wanted =
 export interface ReadOptions {
   /** Parameters before it: the arguments of the case in a `test.each`. Default 0. */
   readonly before?: number;
-  /** It came through the exported `test`, whose functions take no `done`. Default false. */
+  /**
+   * It came through the exported `test`, whose functions take fixtures, or a parameter that is called
+   * `done`. Default false.
+   */
   readonly explicit?: boolean;
 }
 
 const NOTHING: Wanted = { kind: "nothing" };
 const UNREADABLE: Wanted = { kind: "unreadable" };
+
+/** The call of a helper, which may be a member of an imported module, and the function it is given. */
+const INNER =
+  /(?:__(?:awaiter|async)|_async_?to_?generator\d*)(?:\.\w+\)?)?\([^]*?function\s*\*?\s*\w*\s*(\([^]*)/i;
 
 /** How far into a body transpilers put what they made of a parameter's pattern. */
 const PREAMBLE_CHARACTERS = 400;
@@ -46,7 +53,8 @@ export function wantedFixtures(
   }
   const names = unpacked(body, parameter);
   if (names !== undefined) return named(names);
-  return explicit || isAsync(fn, source) ? UNREADABLE : NOTHING;
+  if (isAsync(fn, source)) return UNREADABLE;
+  return explicit && parameter !== "done" ? UNREADABLE : NOTHING;
 }
 
 function named(names: readonly string[]): Wanted {
@@ -124,9 +132,9 @@ function patternNames(pattern: string): readonly string[] {
   );
 }
 
-/** What TypeScript and esbuild make of an async function for targets without them. */
+/** What TypeScript, esbuild and SWC make of an async function for targets without them. */
 function innerFunction(body: string): Parameters | undefined {
-  const found = /__(?:awaiter|async)\([^]*?function\s*\*?\s*\w*\s*(\([^]*)/.exec(body);
+  const found = INNER.exec(body);
   return found === null ? undefined : parametersOf(`function${found[1]}`);
 }
 
