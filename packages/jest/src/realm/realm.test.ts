@@ -107,7 +107,7 @@ describe("errors", () => {
 
   test.each(
     Object.keys({ TidyboxError, CommandFailedError, ...others }).filter((name) =>
-      /Error$/.test(name),
+      name.endsWith("Error"),
     ),
   )("%s is one of the realm", (name) => {
     const Kind = Reflect.get(outsideErrors, name) as { readonly prototype: object };
