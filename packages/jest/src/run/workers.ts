@@ -116,16 +116,25 @@ function closeAtExit(): void {
   });
 }
 
-/** Closes every session of this process. Never throws; what is left, the coordinator stops. */
+/**
+ * Closes every session of this process. Never throws; what is left, the coordinator stops.
+ *
+ * @param timeoutMs after that it answers anyway; default: when all are closed, which is bounded too
+ */
 export async function closeWorkers(timeoutMs?: number): Promise<void> {
   const { runs } = workers();
   const open = [...runs.values()].map(({ worker }) => worker);
   runs.clear();
   const closing = Promise.allSettled(open.map(async (worker) => (await worker)?.close()));
-  if (timeoutMs === undefined) await closing;
-  else await Promise.race([closing, unreffedSleep(timeoutMs)]);
-}
-
-function unreffedSleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+  if (timeoutMs === undefined) {
+    await closing;
+    return;
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    // Not unref'd: nothing else of ours keeps the process until the coordinator has our goodbye.
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([closing, late]);
+  clearTimeout(timer);
 }
