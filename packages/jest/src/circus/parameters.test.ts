@@ -171,6 +171,11 @@ describe.each(BEFORE.map((text, before) => ({ text, before })))(
         "function(#_) { return _async_to_generator(function*(#{ sandbox }) {}).apply(this, arguments); }",
         named("sandbox"),
       ],
+      [
+        "SWC, helpers imported",
+        "function(#_) { return (0, _async_to_generator._)(function*(#{ run }) {}).apply(this, arguments); }",
+        named("run"),
+      ],
       ["SWC, ES5, sync", "function a(#param) { var sandbox = param.sandbox; }", named("sandbox")],
       [
         "SWC, ES5, async",
@@ -213,7 +218,8 @@ describe.each(BEFORE.map((text, before) => ({ text, before })))(
     });
 
     test("takes any parameter for fixtures that comes through the exported test", () => {
-      expect(wanted(`(${text}done) => {}`, before, true)).toEqual(UNREADABLE);
+      expect(wanted(`(${text}t) => {}`, before, true)).toEqual(UNREADABLE);
+      expect(wanted(`(${text}done) => {}`, before, true)).toEqual(NOTHING);
       expect(wanted(`(${text}t) => t.run.id`, before, true)).toEqual(named("run"));
       const bound = compiled(`async (${text}{ sandbox }) => sandbox`).bind(undefined);
       expect(wantedFixtures(bound, { before, explicit: true })).toEqual(UNREADABLE);

@@ -13,7 +13,10 @@ export type Wanted =
 export interface ReadOptions {
   /** Parameters before it: the arguments of the case in a `test.each`. Default 0. */
   readonly before?: number;
-  /** It came through the exported `test`, whose functions take no `done`. Default false. */
+  /**
+   * It came through the exported `test`, whose functions take fixtures, or a parameter that is called
+   * `done`. Default false.
+   */
   readonly explicit?: boolean;
 }
 
@@ -35,7 +38,7 @@ const GENERATED_NAME = /^(?:_.*|param)$/;
  * targets without them. Not anywhere in the body: a function that calls `done` may hold others.
  */
 const REWRITTEN_ASYNC =
-  /^\s*(?:=>\s*)?(?:\{\s*)?(?:""\s*;\s*|(?:var|let|const)\b[^;{}]*;\s*|cov_\w+\(\)[^;{}]*;\s*)*(?:return\s+)?\(?(?:0\s*,\s*)?(?:[\w$]+\.)*(?:__awaiter|__async|_?async_?to_?generator\w*)(?:\._|\.default)?\)?\s*\(/i;
+  /^\s*(?:=>\s*)?(?:\{\s*)?(?:""\s*;\s*|(?:var|let|const)\b[^;{}]*;\s*|cov_\w+\(\)[^;{}]*;\s*)*(?:return\s+)?\(?(?:0\s*,\s*)?(?:[\w$]+\.)*(?:__awaiter|__async|_?async_?to_?generator\w*)(?:\.\w+)?\)?\s*\(/i;
 
 /** Babel and SWC: what the name stands for is a closure that nobody can look into. */
 const CLOSURE =
@@ -65,7 +68,7 @@ export function wantedFixtures(
 
   const rewritten = REWRITTEN_ASYNC.exec(body);
   const isCertain =
-    explicit ||
+    (explicit && parameter !== "done") ||
     rewritten !== null ||
     CLOSURE.test(source) ||
     Object.prototype.toString.call(fn) === "[object AsyncFunction]";
