@@ -5,7 +5,7 @@ import { type Result, describeSample } from "../report.ts";
 const LIMIT_MILLISECONDS = 500;
 /** A file without sandboxes must pay next to nothing. */
 const PER_FILE_LIMIT_MILLISECONDS = 10;
-const FILES = 30;
+const FILES = 20;
 
 const EMPTY = 'test("nothing", () => {});\n';
 const USING = 'test("one", async ({ sandbox }) => { await sandbox.exec(["true"]); });\n';
