@@ -38,7 +38,9 @@ export class CircusFixtures {
   #state: CircusState | undefined;
   /** Set while the exported `test` defines a test. */
   #isExplicit = false;
-  /** Set while a patched `each` defines its tests: circus gets to see a closure of jest-each. */
+  /** Set while a patched `each` defines its tests. */
+  #isInEach = false;
+  /** And while they get fixtures: circus gets to see a closure of jest-each. */
   #isEach = false;
   /** The test whose closure of jest-each is about to call our function. */
   #calling: CircusTest | undefined;
@@ -103,8 +105,8 @@ export class CircusFixtures {
     const test = state.currentDescribeBlock.children.at(-1);
     // A test in a test, or a late one: circus has refused it.
     if (test?.type !== "test" || test.fn !== fn) return;
-    // Nobody else's frames are between a test and circus.
-    if (this.#isEach || this.#isExplicit) hideFrames(test.asyncError, this.#ownFolder);
+    // Only where we stand between: whoever looks at a stack makes Jest map it to the source.
+    if (this.#isExplicit || this.#isInEach) hideFrames(test.asyncError, this.#ownFolder);
     if (this.#isEach) {
       test.fn = this.#wrap(test, (self) => {
         this.#calling = test;
@@ -169,7 +171,14 @@ export class CircusFixtures {
       if (each !== undefined) {
         variant.each = (table, ...data) => {
           const define = each(table, ...data);
-          return (name, fn, timeout) => this.#defineEach(define, table, name, fn, timeout);
+          return (name, fn, timeout) => {
+            this.#isInEach = true;
+            try {
+              return this.#defineEach(define, table, name, fn, timeout);
+            } finally {
+              this.#isInEach = false;
+            }
+          };
         };
       }
       for (const below of ["only", "skip", "failing", "concurrent"] as const) patch(variant[below]);
