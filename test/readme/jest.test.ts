@@ -106,8 +106,8 @@ test("in a file with another environment, the import works and the global says w
   const { tests, output } = await run({
     ...COMMONJS,
     "jest.config.js": config,
-    "imported.test.js": `${docblock}const { test } = require("@tidybox/jest");\n${adds.replace("adds", "imported")}`,
-    "global.test.js": `${docblock}${adds.replace("adds", "global")}test("done", (done) => done());`,
+    "imported.test.js": `${docblock}const { test } = require("@tidybox/jest");\n${adds.replace('"adds"', '"imported"')}`,
+    "global.test.js": `${docblock}${adds.replace('"adds"', '"global"')}test("done", (done) => done());`,
   });
   expect(tests.toSorted()).toEqual(["done: passed", "global: failed", "imported: passed"]);
   expect(output).toMatch(/Fixtures need the environment of @tidybox\/jest/);
