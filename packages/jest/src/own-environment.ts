@@ -55,12 +55,21 @@ export function fixturesWithoutEnvironment(folder: string): (definition: Definit
   };
 }
 
+/** A hook as it is where it asks for no fixtures. @throws ConfigurationError where it does */
+export function refuseFixtures(fn: TestFunction, hook: string): void {
+  if (wantedFixtures(fn, { explicit: true }).kind === "nothing") return;
+  throw needsEnvironment(`Fixtures in ${hook} need`);
+}
+
 /** @throws ConfigurationError always: which describe it stands in, only our environment knows */
 export function useWithoutEnvironment(): never {
-  throw new ConfigurationError({
-    message:
-      "test.use() needs the environment of @tidybox/jest, which this test file does not have.",
+  throw needsEnvironment("test.use() needs");
+}
+
+function needsEnvironment(what: string): ConfigurationError {
+  return new ConfigurationError({
+    message: `${what} the environment of @tidybox/jest, which this test file does not have.`,
     advice:
-      'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or createSandbox(options) in the test.',
+      'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or ask for the fixtures in the test.',
   });
 }
