@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Run, Sandbox, SandboxOptions } from "@tidybox/jest";
+import type { Sandbox, SandboxFixtures } from "@tidybox/jest";
 import { loadProblem } from "../src/problem.ts";
 import { loadSubmission, type Submission } from "../src/submission.ts";
 
@@ -7,17 +7,14 @@ const EXAMPLE = join(import.meta.dirname, "..");
 
 export const problem = await loadProblem(join(EXAMPLE, "problems", "sum.json"));
 
-/** What a test asks for, to hand it on. */
-export interface Fixtures {
-  readonly createSandbox: (options?: SandboxOptions) => Promise<Sandbox>;
-  readonly run: Run;
-}
-
 /**
  * Strangers' programs have no business on the network. The engine "process" refuses to promise
  * that; everything else about grading can be tried with it all the same.
  */
-export function graderSandbox({ createSandbox, run }: Fixtures): Promise<Sandbox> {
+export function graderSandbox({
+  createSandbox,
+  run,
+}: Pick<SandboxFixtures, "createSandbox" | "run">): Promise<Sandbox> {
   return createSandbox(run.engine === "process" ? {} : { network: { denyEgress: true } });
 }
 
