@@ -51,8 +51,11 @@ export interface Struck {
   readonly workerPids?: readonly number[];
 }
 
-/** The exit status that the framework gives by itself; a shell's `128 + signal` is the same. */
-export type Exit = number | NodeJS.Signals | "any";
+/**
+ * The exit status that the framework gives by itself; a shell's `128 + signal` is the same. `by-tests`:
+ * 0 when every test came to its end without trouble, else 1.
+ */
+export type Exit = number | NodeJS.Signals | "any" | "by-tests";
 
 export interface Strike {
   readonly name: string;
