@@ -128,3 +128,14 @@ test("the Jest suite of the page about migrating passes", async () => {
   const files = filesOf(migrating, "jest");
   expectPassed(await run({ ...COMMONJS, "jest.config.js": config, ...files }), 3);
 });
+
+test("a runner that stands still, as for a compiler in its own process, keeps its run", async () => {
+  const adds = filesOf(readme, "jest")["adds.test.js"] ?? "";
+  const ended = await run({
+    ...COMMONJS,
+    "jest.config.js": config,
+    "still.test.js": `const until = Date.now() + 12_000;\nwhile (Date.now() < until);\n${adds}`,
+  });
+  expectPassed(ended, 1);
+  expect(ended.account).toMatch(/1 sandbox: 1 stopped by tests, 0 left/);
+});
