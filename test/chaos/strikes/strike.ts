@@ -72,6 +72,8 @@ export interface Strike {
   readonly faults?: FaultOptions;
   readonly surroundings?: Surroundings;
   readonly env?: Readonly<Record<string, string>>;
+  /** Beside a second run on the same service, which must not feel it. */
+  readonly besideAnother?: boolean;
   /** Absent where the suite or the service strikes by itself. */
   readonly perform?: (scene: Scene) => Promise<Struck>;
   /** After that the run counts as one that does not end. Default 60. */
