@@ -150,7 +150,7 @@ export class CircusFixtures {
       return isOfTest && test !== undefined
         ? this.#fixturesOf(test, wanted)
         : this.#fixtures.forHookOutsideTests(wanted, type).catch((error: unknown) => {
-            throw this.#fixtures.realm.enter(error);
+            throw this.#at(hook, this.#fixtures.realm.enter(error));
           });
     };
     hook.fn = async function (this: unknown) {
@@ -228,16 +228,16 @@ export class CircusFixtures {
     try {
       return await attempt.fixtures(wanted);
     } catch (error) {
-      throw this.#atTest(test, this.#fixtures.realm.enter(error));
+      throw this.#at(test, this.#fixtures.realm.enter(error));
     }
   }
 
-  /** Points at the test: the error's own frames are all ours. */
-  #atTest(test: CircusTest, error: unknown): unknown {
+  /** Points at the test or hook: the error's own frames are all ours. */
+  #at({ asyncError }: Pick<CircusTest, "asyncError">, error: unknown): unknown {
     if (!(typeof error === "object" && error !== null && "stack" in error && "message" in error))
       return error;
-    hideFrames(test.asyncError, this.#ownFolder);
-    const frames = (test.asyncError.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+    hideFrames(asyncError, this.#ownFolder);
+    const frames = (asyncError.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
     const name = "name" in error ? String(error.name) : "Error";
     error.stack = [`${name}: ${String(error.message)}`, ...frames].join("\n");
     return error;

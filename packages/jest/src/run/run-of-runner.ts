@@ -58,6 +58,7 @@ async function start(
     reportRoot: globalConfig.rootDir,
     coordinator,
     handover: true,
+    inBand: true,
     onNotice: (text) => say(`tidybox  ${text}`),
   });
 }
