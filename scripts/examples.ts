@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { runShell } from "./command.ts";
 import type { SuiteReport } from "./suite-report.ts";
-import { failedReport, readReport, vitestReporting } from "./suite-report.ts";
+import { failedReport, readReport, sumReports, vitestReporting } from "./suite-report.ts";
 import type { WorkspacePackage } from "./workspace.ts";
 import { findPackages } from "./workspace.ts";
 
@@ -19,22 +19,36 @@ export interface ExampleOptions {
 }
 
 /**
- * Runs an example as its user would, by its `test` script, with the output passed through. What
- * it counts comes from the framework's own JSON report; an example with a script of another kind
- * counts as one test.
+ * Runs an example as its user would, with the output passed through: by each of its scripts
+ * `test:<framework>`, or by `test` where it has none of those. What it counts comes from the
+ * framework's own JSON report; a script of another kind counts as one test.
  */
 export async function runExample(
   example: WorkspacePackage,
   options: ExampleOptions,
 ): Promise<SuiteReport> {
-  const script = example.manifest.scripts?.["test"] ?? "";
+  const { scripts = {} } = example.manifest;
+  const suites = Object.keys(scripts).filter((name) => name.startsWith("test:"));
+  const reports: SuiteReport[] = [];
+  for (const name of suites.length === 0 ? ["test"] : suites) {
+    reports.push(await runSuite(example, name, options));
+  }
+  return sumReports(reports);
+}
+
+async function runSuite(
+  { folder, manifest }: WorkspacePackage,
+  name: string,
+  options: ExampleOptions,
+): Promise<SuiteReport> {
+  const script = manifest.scripts?.[name] ?? "";
   const reportFile = join(
     options.reportFolder,
-    `${example.manifest.name.replaceAll("/", "+")}.json`,
+    `${manifest.name.replaceAll("/", "+")}-${name.replace(":", "-")}.json`,
   );
   const reporting = reportArguments(script, reportFile);
   const result = await runShell(`${script}${reporting ?? ""}`, {
-    cwd: example.folder,
+    cwd: folder,
     timeoutSeconds: 600,
     passThrough: true,
     ...(options.environment === undefined ? {} : { environment: options.environment }),

@@ -45,6 +45,17 @@ export function failedReport(problem: string): SuiteReport {
   return { passed: 0, failed: 1, skipped: [], problem };
 }
 
+/** Several suites as one. */
+export function sumReports(reports: readonly SuiteReport[]): SuiteReport {
+  const problems = reports.map((report) => report.problem).filter((text) => text !== undefined);
+  return {
+    passed: reports.reduce((sum, report) => sum + report.passed, 0),
+    failed: reports.reduce((sum, report) => sum + report.failed, 0),
+    skipped: reports.flatMap((report) => report.skipped),
+    ...(problems.length === 0 ? {} : { problem: problems.join("; ") }),
+  };
+}
+
 /**
  * Totals of a JSON report of Vitest or Jest, checked against how the command ended: a file that
  * failed as a whole (it does not load, a hook failed) is one failure more, and so is an exit

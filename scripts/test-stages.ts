@@ -5,7 +5,7 @@ import { runCommand, workspaceBinary } from "./command.ts";
 import { findExamples, runExample } from "./examples.ts";
 import { prepareMachine } from "./machine.ts";
 import type { SuiteReport } from "./suite-report.ts";
-import { failedReport, readReport, vitestReporting } from "./suite-report.ts";
+import { failedReport, readReport, sumReports, vitestReporting } from "./suite-report.ts";
 
 export interface StageContext {
   /** Where reports are written; must exist. */
@@ -119,11 +119,5 @@ async function runExamples(context: StageContext): Promise<SuiteReport> {
       report.problem === undefined ? report : { ...report, problem: `${name}: ${report.problem}` },
     );
   }
-  const problems = reports.map((report) => report.problem).filter((text) => text !== undefined);
-  return {
-    passed: reports.reduce((sum, report) => sum + report.passed, 0),
-    failed: reports.reduce((sum, report) => sum + report.failed, 0),
-    skipped: reports.flatMap((report) => report.skipped),
-    ...(problems.length === 0 ? {} : { problem: problems.join("; ") }),
-  };
+  return sumReports(reports);
 }

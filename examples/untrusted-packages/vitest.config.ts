@@ -8,5 +8,5 @@ process.env["EXAMPLE_REGISTRY_TOKEN"] ??= `npm_${randomUUID()}`;
 
 export default defineConfig({
   plugins: [tidybox({ sandbox: { containerImage: "node:24", network: { denyEgress: true } } })],
-  test: { testTimeout: 60_000, hookTimeout: 60_000 },
+  test: { dir: "vitest", testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -4,6 +4,8 @@ const shared: Options = {
   target: "node22",
   sourcemap: false,
   splitting: false,
+  // By the build script: a clean of tsup's takes declarations that other entries here have written.
+  clean: false,
   // Answered by the registry that loads us.
   external: ["@jest/globals"],
 };
@@ -16,7 +18,6 @@ export default defineConfig([
     entry: ["src/environment.ts", "src/global-setup.ts", "src/global-teardown.ts"],
     format: ["cjs"],
     dts: true,
-    clean: true,
     cjsInterop: true,
   },
   {

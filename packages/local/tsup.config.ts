@@ -13,6 +13,7 @@ export default defineConfig([
       index: "src/index.ts",
       "spawn-helper": "src/spawn-helper.ts",
       "probe-main": "src/probe-main.ts",
+      prepare: "src/prepare-local-service.ts",
       "inherited-descriptors": "src/spawner/inherited-descriptors.ts",
     },
     dts: true,

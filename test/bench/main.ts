@@ -5,6 +5,9 @@ import { coordinator } from "./cases/coordinator.ts";
 import { docker } from "./cases/docker.ts";
 import { exec } from "./cases/exec.ts";
 import { hundred } from "./cases/hundred.ts";
+import { jestCold } from "./cases/jest-cold.ts";
+import { jestMemory } from "./cases/jest-memory.ts";
+import { jestTests } from "./cases/jest-tests.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
@@ -32,6 +35,9 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   coordinator: () => coordinator(quick ? 3 : 15),
   docker: () => docker(quick ? 5 : 40),
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
+  "jest-tests": () => jestTests(quick ? 8 : 200),
+  "jest-cold": () => jestCold(quick ? 1 : 11),
+  "jest-memory": () => jestMemory(quick ? 1 : 7),
 };
 
 const results: Result[] = [];

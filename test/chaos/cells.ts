@@ -1,6 +1,7 @@
 import { Chance } from "./chance.ts";
+import { jest } from "./frameworks/jest.ts";
 import { vitest } from "./frameworks/vitest.ts";
-import type { Framework, Setup } from "./framework.ts";
+import { type Framework, type Setup, versionName } from "./framework.ts";
 import { strikesByTests } from "./strikes/by-tests.ts";
 import { strikesOnCoordinator } from "./strikes/on-coordinator.ts";
 import { strikesOnRunner } from "./strikes/on-runner.ts";
@@ -18,7 +19,7 @@ export interface Cell {
   readonly strike: Strike;
 }
 
-const FRAMEWORKS: readonly Framework[] = [vitest];
+const FRAMEWORKS: readonly Framework[] = [vitest, jest];
 const BACKENDS: readonly BackendKind[] = ["served", "embedded"];
 
 export const STRIKES: readonly Strike[] = [
@@ -36,8 +37,7 @@ export function allCells(): readonly Cell[] {
         STRIKES.flatMap((strike) => {
           const where = { ...setup, backend };
           if (strike.appliesTo?.(where) === false) return [];
-          const { version, pool } = setup;
-          const name = `${framework.name}-${version}/${pool}/${backend}/${strike.name}`;
+          const name = `${versionName(setup)}/${setup.pool}/${backend}/${strike.name}`;
           return [{ name, framework, setup, backend, strike }] satisfies Cell[];
         }),
       ),

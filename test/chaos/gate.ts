@@ -9,7 +9,8 @@ export interface Gate extends AsyncDisposable {
   open(): void;
 }
 
-export async function openGate(serviceUrl: string): Promise<Gate> {
+/** @param nearPort where it listens; default: any free one */
+export async function openGate(serviceUrl: string, nearPort = 0): Promise<Gate> {
   const { hostname, port } = new URL(serviceUrl);
   const sockets = new Set<Socket>();
   let isOpen = true;
@@ -32,7 +33,7 @@ export async function openGate(serviceUrl: string): Promise<Gate> {
       socket.pipe(other);
     }
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(nearPort, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the gate has no port");

@@ -4,7 +4,9 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { packAll } from "../packaging/pack.ts";
 import { type Bed, installBed } from "../support/bed.ts";
+import { installJestBed } from "../support/jest-bed.ts";
 import { type Cell, allCells, sampleOf } from "./cells.ts";
+import { versionName } from "./framework.ts";
 import { runCell } from "./run-cell.ts";
 import { describeVerdict, tableOf } from "./table.ts";
 import type { Verdict } from "./verdict.ts";
@@ -93,8 +95,12 @@ async function installBeds(
 ): Promise<ReadonlyMap<string, Bed>> {
   const tarballs = await packAll();
   const beds = new Map<string, Bed>();
-  for (const version of new Set(cells.map(({ setup }) => setup.version)))
-    beds.set(version, await installBed(root, version, tarballs));
+  for (const { setup } of cells) {
+    const name = versionName(setup);
+    if (beds.has(name)) continue;
+    const install = setup.framework === "jest" ? installJestBed : installBed;
+    beds.set(name, await install(root, setup.version, tarballs));
+  }
   return beds;
 }
 
@@ -116,8 +122,8 @@ async function strikeAll(
   const work = async () => {
     for (let next = queue.shift(); next !== undefined && !signal.aborted; next = queue.shift()) {
       const { cell, seed: own } = next;
-      const bed = beds.get(cell.setup.version);
-      if (bed === undefined) throw new Error(`there is no bed of ${cell.setup.version}`);
+      const bed = beds.get(versionName(cell.setup));
+      if (bed === undefined) throw new Error(`there is no bed of ${versionName(cell.setup)}`);
       const verdict = await runCell(bed, cell, own).catch((error: unknown) =>
         broken(cell, own, error),
       );

@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { Connection } from "@tidybox/client";
-import { type Bed, makeProject } from "../support/bed.ts";
-import { processesWith, tidybox } from "../support/observer.ts";
+import { type Bed, type Project, makeProject } from "../support/bed.ts";
+import { killProcessesWith, tidybox } from "../support/observer.ts";
 import { type Served, startServe } from "../support/serve.ts";
 import { standBy } from "./bystander.ts";
 import type { Cell } from "./cells.ts";
 import { Chance } from "./chance.ts";
 import { faultFlags } from "./fault-flags.ts";
 import { openGate } from "./gate.ts";
-import { type LaunchEnd, launch } from "../support/launch.ts";
+import { endWithin, launch } from "../support/launch.ts";
 import {
   type Observed,
   activeSandboxes,
@@ -17,6 +18,7 @@ import {
   lookAround,
 } from "./remains.ts";
 import { type Stage, sceneOf } from "./scene.ts";
+import { startSecondRun } from "./second-run.ts";
 import { type Scene, type Struck, seconds } from "./strikes/strike.ts";
 import { type RunPlan, testName } from "./suite/plan.ts";
 import { type Facts, PATIENCE_SECONDS, type Verdict, judge } from "./verdict.ts";
@@ -40,6 +42,10 @@ export async function runCell(bed: Bed, cell: Cell, seed: number): Promise<Verdi
         service.env,
       );
     await using project = await makeProject(bed, cell.framework.files(cell.setup, plan));
+    await using second =
+      served && cell.strike.besideAnother === true
+        ? await startSecondRun(bed, cell, { ...service.env, ...recordsIn(project) })
+        : undefined;
     const observed: Observed = {
       project,
       runId: plan.runId,
@@ -61,11 +67,16 @@ export async function runCell(bed: Bed, cell: Cell, seed: number): Promise<Verdi
       cell,
       seed,
       plan,
-      touchedBystanders: await bystander.touched(),
+      touchedBystanders: [...(await bystander.touched()), ...((await second?.touched()) ?? [])],
     });
   } finally {
     connection.close();
   }
+}
+
+/** Where the struck run has its records: what looks for lost runs finds both. */
+function recordsIn({ temp }: Project): Readonly<Record<string, string>> {
+  return { XDG_STATE_HOME: join(temp, "state") };
 }
 
 function connectionOf({ env }: Served): Connection {
@@ -77,7 +88,10 @@ function connectionOf({ env }: Served): Connection {
 
 function planOf({ strike, backend }: Cell, chance: Chance): RunPlan {
   const { misdeed, faults, plan = {} } = strike;
-  const usual = { files: 6, testsPerFile: 3, workers: 3, maxSandboxes: 8, pairs: true, rounds: 3 };
+  const usual = {
+    ...{ files: 6, testsPerFile: 3, workers: 3, maxSandboxes: 8 },
+    ...{ pairs: true, rounds: 3, timeoutSeconds: 45 },
+  };
   const { files, testsPerFile } = { ...usual, ...plan };
   const test = testName(
     Math.floor(chance.between(0, files)),
@@ -88,6 +102,7 @@ function planOf({ strike, backend }: Cell, chance: Chance): RunPlan {
     runId: `chaos-${randomBytes(8).toString("hex")}`,
     victim: misdeed === undefined ? undefined : { test, misdeed },
     bail: false,
+    forceExit: false,
     tinyMemoryLimit: false,
     faults: backend === "embedded" ? faults : undefined,
     sleepSeconds: 500_000 + randomBytes(3).readUIntBE(0, 3),
@@ -112,7 +127,7 @@ async function strikeAndWatch(cell: Cell, plan: RunPlan, stage: Stage): Promise<
   const { observed } = stage;
   const { strike } = cell;
   const run = launch(observed.project, {
-    command: cell.framework.command(observed.project.bed, observed.project),
+    command: cell.framework.command(observed.project.bed, cell.setup),
     surroundings: strike.surroundings ?? "pipe",
     env: { ...strike.env, ...serviceEnvironment(stage), TIDYBOX_TEST_MARK: observed.mark },
   });
@@ -120,9 +135,9 @@ async function strikeAndWatch(cell: Cell, plan: RunPlan, stage: Stage): Promise<
     const scene = sceneOf(cell, stage, run);
     const struck = (await strike.perform?.(scene)) ?? { atMs: performance.now() };
     const ofHit = strike.hits === "worker" ? await watchHitWorkers(scene, struck, observed) : {};
-    const end = await within(run.ended, strike.endSeconds ?? END_SECONDS);
+    const end = await endWithin(run, strike.endSeconds ?? END_SECONDS);
     const endedAtMs = performance.now();
-    if (end === undefined) killAll(observed.mark);
+    if (end === undefined) killProcessesWith(observed.mark);
     await strike.afterwards?.(scene);
     const settled = await settle(observed, endedAtMs);
     return {
@@ -137,9 +152,9 @@ async function strikeAndWatch(cell: Cell, plan: RunPlan, stage: Stage): Promise<
     };
   } finally {
     // Orphans of Vitest 3.2, and whatever else is still there.
-    killAll(observed.mark);
-    killAll(`sleep\0${plan.sleepSeconds}`);
-    await within(run.ended, 5);
+    killProcessesWith(observed.mark);
+    killProcessesWith(`sleep\0${plan.sleepSeconds}`);
+    await endWithin(run, 5);
   }
 }
 
@@ -181,25 +196,5 @@ async function settle(
     if (countRemains(remains) === 0) return { remains, seconds: emptyAt, quietSeconds: now };
     if (now > PATIENCE_SECONDS) return { remains, seconds: emptyAt, quietSeconds: undefined };
     await seconds(0.1);
-  }
-}
-
-async function within(ended: Promise<LaunchEnd>, limit: number): Promise<LaunchEnd | undefined> {
-  let late: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<undefined>((resolve) => {
-    late = setTimeout(() => resolve(undefined), limit * 1000);
-  });
-  const end = await Promise.race([ended, tooLate]);
-  clearTimeout(late);
-  return end;
-}
-
-function killAll(text: string): void {
-  for (const { pid } of processesWith(text)) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It has ended in this moment.
-    }
   }
 }

@@ -75,7 +75,7 @@ export function sceneOf(
 }
 
 /** A line that is being written is not one yet. */
-function notesOf({ directory }: Project): readonly Note[] {
+export function notesOf({ directory }: Project): readonly Note[] {
   let text: string;
   try {
     text = readFileSync(join(directory, NOTES_FILE), "utf8");

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { allCells, sampleOf, STRIKES } from "./cells.ts";
+import type { Strike } from "./strikes/strike.ts";
 import { tableOf } from "./table.ts";
 import { type Facts, judge } from "./verdict.ts";
 
@@ -20,8 +21,10 @@ const FINE: Facts = {
     maxSandboxes: 2,
     pairs: false,
     rounds: 1,
+    timeoutSeconds: 45,
     victim: undefined,
     bail: false,
+    forceExit: false,
     tinyMemoryLimit: false,
     faults: undefined,
     sleepSeconds: 500_000,
@@ -82,6 +85,19 @@ test("another exit status, no end, and an account that does not add up fail the 
   expect(judge({ ...FINE, end: undefined }).ok).toBe(false);
   const output = FINE.output.replace("2 sandboxes", "3 sandboxes");
   expect(judge({ ...FINE, output }).problems).toEqual([expect.stringContaining("does not add up")]);
+});
+
+test("where commands may be cut, the exit status must say what the tests saw", () => {
+  const { cell: where } = FINE;
+  const strike: Strike = { ...where.strike, hits: "service", exit: () => "by-tests" };
+  const cut: Facts = { ...FINE, cell: { ...where, strike } };
+  const done = { kind: "done", pid: VICTIM, test: "suite-0.0" } as const;
+  const whole: Facts = { ...cut, notes: [...FINE.notes, done] };
+  expect(judge(cut).ok).toBe(true);
+  expect(judge(whole).problems).toEqual(["exit 1 where the framework alone gives 0"]);
+  expect(judge({ ...whole, end: { exitCode: 0, signal: null } }).ok).toBe(true);
+  const trouble = { kind: "trouble", pid: OTHER, test: "suite-0.1", error: "cut" } as const;
+  expect(judge({ ...whole, notes: [...whole.notes, trouble] }).ok).toBe(true);
 });
 
 test("what is slower than its goal is late, and counts as never where it did not come", () => {

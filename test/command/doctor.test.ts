@@ -118,10 +118,15 @@ test("doctor asks a remote service for a listing, and makes a sandbox only with 
   const first = await doctor(["--json"], service.env);
   expect(first.exitCode).toBe(0);
   const asked = JSON.parse(first.stdout) as Report;
-  expect(asked).toMatchObject({ usable: true, backend: "coreweave" });
+  const localServiceUrl = service.env["CWSANDBOX_BASE_URL"];
+  expect(asked).toMatchObject({ usable: true, backend: "coreweave", localServiceUrl });
   expect(stateOf(asked, "service")).toBe("ok");
   expect(asked.findings.at(-1)?.detail).toContain("none was made");
+  expect(asked.findings.at(-1)?.detail).not.toContain("billed");
   expect(asked.images).toEqual([]);
+  expect((await doctor([], service.env)).stdout).toContain(
+    `backend  local, served at ${localServiceUrl} (CWSANDBOX_`,
+  );
   expect(await service.list(["--all"])).toEqual([]);
 
   const second = await doctor(["--json", "--run"], service.env);

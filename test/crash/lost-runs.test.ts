@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Sandbox, removeCleanupHandlers } from "@tidybox/client";
 import { describe, expect, test } from "vitest";
+import { openGate } from "../chaos/gate.ts";
 import { type Project, makeProject } from "../support/bed.ts";
 import { lastBed } from "../support/last-bed.ts";
 import { processesWith, tidybox, until } from "../support/observer.ts";
@@ -37,8 +38,19 @@ function recordsOf(project: Project): readonly string[] {
   }
 }
 
+const portOf = ({ baseUrl }: { readonly baseUrl: string }) => Number(new URL(baseUrl).port);
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A run whose processes are all killed at once: runner, workers and coordinator. */
-async function loseRun(service: Served, project: Project): Promise<string> {
+async function loseRun(service: Pick<Served, "env">, project: Project): Promise<string> {
   const mark = `mark-lost-${randomBytes(6).toString("hex")}`;
   const run = startVitest(project, { env: { ...service.env, TIDYBOX_TEST_MARK: mark } });
   const ready = () => readFile(`${project.directory}/ready.txt`, "utf8").catch(() => "");
@@ -52,7 +64,11 @@ async function loseRun(service: Served, project: Project): Promise<string> {
   return name.replace(/\.json$/, "");
 }
 
-async function reapLost(service: Served, project: Project, args: readonly string[] = []) {
+async function reapLost(
+  service: Pick<Served, "env">,
+  project: Project,
+  args: readonly string[] = [],
+) {
   const env = { ...service.env, TMPDIR: project.temp, XDG_STATE_HOME: join(project.temp, "state") };
   const { code, stdout, stderr } = await tidybox(
     lastBed(),
@@ -120,6 +136,48 @@ describe("everything but the service is killed at once", () => {
       () => recordsOf(project),
       (left) => left.join() === "hostile.json",
     );
+  });
+
+  test("an address where nobody listens for a moment keeps the record", async () => {
+    await using service = await startServe(lastBed());
+    await using project = await makeProject(lastBed(), { "a.test.ts": HOLDING });
+    const gate = await openGate(service.env["CWSANDBOX_BASE_URL"] ?? "");
+    const through = { env: { ...service.env, CWSANDBOX_BASE_URL: gate.baseUrl } };
+    const runId = await loseRun(through, project);
+    await gate[Symbol.asyncDispose]();
+    const inVain = await reapLost(through, project, ["--timeout", "4"]);
+    expect(inVain).toMatchObject({ code: 1, reaped: [], runs: [{ runId, outcome: "left" }] });
+    const dry = await reapLost(through, project, ["--dry-run"]);
+    expect(dry).toMatchObject({ code: 0, runs: [{ runId, outcome: "lost" }] });
+    expect(recordsOf(project)).toEqual([`${runId}.json`]);
+
+    await using again = await openGate(service.env["CWSANDBOX_BASE_URL"] ?? "", portOf(gate));
+    expect(again.baseUrl).toBe(gate.baseUrl);
+    const done = await reapLost(through, project);
+    expect(done).toMatchObject({ code: 0, runs: [{ runId, outcome: "finished" }] });
+    expect(done.reaped).toHaveLength(2);
+    expect(await service.list()).toEqual([]);
+    expect(readdirSync(folderOf(project))).toEqual([]);
+  });
+
+  test("a local service that stands still keeps the record, and one that is gone for good does not", async () => {
+    await using other = await startServe(lastBed());
+    await using project = await makeProject(lastBed(), { "a.test.ts": HOLDING });
+    await using service = await startServe(lastBed(), [], { TMPDIR: project.temp });
+    const runId = await loseRun(service, project);
+    process.kill(service.pid, "SIGSTOP");
+    const still = await reapLost(other, project);
+    expect(still).toMatchObject({ code: 1, runs: [{ runId, outcome: "elsewhere" }] });
+    process.kill(service.pid, "SIGKILL");
+    await until(
+      "the end of the service",
+      5,
+      () => isThere(service.pid),
+      (there) => !there,
+    );
+    const gone = await reapLost(other, project);
+    expect(gone).toMatchObject({ code: 0, runs: [{ runId, outcome: "ended" }] });
+    expect(readdirSync(folderOf(project))).toEqual([]);
   });
 
   test("what two finish at once is finished by one of them", async () => {

@@ -50,6 +50,7 @@ test("report: the account as JSON, without the run's secret", async () => {
   const text = await readFile(`${project.directory}/account.json`, "utf8");
   expect(JSON.parse(text)).toMatchObject({
     backend: "local",
+    ending: "finished",
     tags: expect.arrayContaining(["tidybox", "mine"]) as unknown,
     account: { created: 2, stoppedByTests: 1, stoppedBySessions: 1, left: [] },
   });

@@ -4,16 +4,17 @@ import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { outsideEnvironment } from "./environment.ts";
 
-/** A folder outside the workspace into which the packed packages and one Vitest are installed. */
+/** A folder outside the workspace into which the packed packages and one runner are installed. */
 export interface Bed {
-  /** What was asked for: `3.2`, `4`, `5`. */
+  readonly framework: "vitest" | "jest";
+  /** What was asked for: `3.2`, `4`, `5`; `29.7`, `30`. */
   readonly version: string;
   readonly directory: string;
   /** The Node that runs it. */
   readonly node: string;
 }
 
-/** A Vitest project in a bed. Removed when disposed. */
+/** A project in a bed. Removed when disposed. */
 export interface Project extends AsyncDisposable {
   readonly bed: Bed;
   readonly directory: string;
@@ -40,19 +41,29 @@ export async function installBed(
     root,
     `vitest-${version}${nodeVersion === undefined ? "" : `-node-${nodeVersion}`}`,
   );
-  await mkdir(directory, { recursive: true });
   const dependencies: Record<string, string> = {
     vitest: version.includes(".") ? `~${version}.0` : `^${version}.0.0`,
   };
-  for (const [name, path] of Object.entries(tarballs)) dependencies[name] = `file:${path}`;
+  for (const [name, path] of Object.entries(tarballs)) {
+    // It would bring its Jest along.
+    if (name !== "@tidybox/jest") dependencies[name] = `file:${path}`;
+  }
   if (nodeVersion !== undefined) dependencies["node"] = `^${nodeVersion}.0.0`;
+  await installInto(directory, dependencies);
+  const node =
+    nodeVersion === undefined ? process.execPath : join(directory, "node_modules/node/bin/node");
+  return { framework: "vitest", version, directory, node };
+}
+
+/** Makes the folder and lets npm install there, as a user outside the workspace would. */
+export async function installInto(
+  directory: string,
+  dependencies: Readonly<Record<string, string>>,
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
   await writeFile(
     join(directory, "package.json"),
-    JSON.stringify(
-      { name: `bed-${version}`, private: true, type: "module", dependencies },
-      undefined,
-      2,
-    ),
+    JSON.stringify({ name: "bed", private: true, type: "module", dependencies }, undefined, 2),
   );
   await execa(
     "npm",
@@ -65,12 +76,9 @@ export async function installBed(
       stdin: "ignore",
     },
   );
-  const node =
-    nodeVersion === undefined ? process.execPath : join(directory, "node_modules/node/bin/node");
-  return { version, directory, node };
 }
 
-/** Writes a project's files. `vitest.config.ts` is made when the files bring none. */
+/** Writes a project's files. Vitest's `vitest.config.ts` is made when the files bring none. */
 export async function makeProject(
   bed: Bed,
   files: Readonly<Record<string, string>>,
@@ -78,7 +86,7 @@ export async function makeProject(
   const directory = await mkdtemp(join(bed.directory, "project-"));
   const all = {
     "package.json": '{ "type": "module" }\n',
-    "vitest.config.ts": configFile("{}"),
+    ...(bed.framework === "vitest" ? { "vitest.config.ts": configFile("{}") } : {}),
     ...files,
   };
   for (const [name, content] of Object.entries(all)) {

@@ -94,3 +94,17 @@ function endOf(child: ChildProcess): Promise<LaunchEnd> {
     });
   });
 }
+
+/** Undefined where the run goes on after that. */
+export async function endWithin(
+  { ended }: Pick<Launched, "ended">,
+  seconds: number,
+): Promise<LaunchEnd | undefined> {
+  let late: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<undefined>((resolve) => {
+    late = setTimeout(() => resolve(undefined), seconds * 1000);
+  });
+  const end = await Promise.race([ended, tooLate]);
+  clearTimeout(late);
+  return end;
+}

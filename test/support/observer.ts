@@ -54,6 +54,17 @@ export function processesWith(text: string): readonly ProcessInfo[] {
     });
 }
 
+/** The text must be no part of what stands in anybody else's: `mark-1` is a part of `mark-10`. */
+export function killProcessesWith(text: string): void {
+  for (const { pid } of processesWith(text)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended in this moment.
+    }
+  }
+}
+
 function read(path: string): string {
   try {
     return readFileSync(path, "utf8");

@@ -17,7 +17,8 @@ export interface Served extends AsyncDisposable {
   list(args?: readonly string[]): Promise<readonly ListedSandbox[]>;
 }
 
-const START_SECONDS = 20;
+/** On a machine that has much else to do. */
+const START_SECONDS = 60;
 
 export async function startServe(
   bed: Bed,

@@ -44,3 +44,8 @@ export async function probe(sandbox: Sandbox, name: string, targets: Targets): P
   );
   return parseReport(await sandbox.readTextFile("/workspace/report.json"));
 }
+
+/** Whether a sandbox has what it takes. */
+export async function hasNode(sandbox: Sandbox): Promise<boolean> {
+  return (await sandbox.exec(["sh", "-c", "command -v node"])).exitCode === 0;
+}

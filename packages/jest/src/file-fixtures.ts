@@ -58,10 +58,7 @@ export class FileFixtures {
    * @throws ConfigurationError when it asks for one that belongs to a test
    */
   async forHookOutsideTests(wanted: Wanted, hook: string): Promise<FixtureValues> {
-    return this.#forHook(wanted, (name) => ({
-      message: `"${name}" is not there in ${hook}: it belongs to one test, and ${hook} runs outside of every test.`,
-      advice: `Use beforeEach, or "session" (of the worker, as is "run"): a sandbox from session.sandbox() stays until you stop it or the worker ends.`,
-    }));
+    return this.#forHook(wanted, (name) => notOutsideTests(name, hook));
   }
 
   /**
@@ -71,21 +68,36 @@ export class FileFixtures {
    * @throws ConfigurationError when it asks for one that belongs to a test
    */
   async forHookWithoutEnvironment(wanted: Wanted, hook: string): Promise<FixtureValues> {
-    return this.#forHook(wanted, (name) => ({
-      message: `"${name}" in ${hook} needs the environment of @tidybox/jest, which this test file does not have.`,
-      advice:
-        'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or ask for it in the test.',
-    }));
+    return this.#forHook(
+      wanted,
+      (name) =>
+        new ConfigurationError({
+          message: `"${name}" in ${hook} needs the environment of @tidybox/jest, which this test file does not have.`,
+          advice:
+            'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or ask for it in the test.',
+        }),
+    );
   }
 
   async #forHook(
     wanted: Wanted,
-    refusal: (name: string) => { readonly message: string; readonly advice: string },
+    refusal: (name: string) => ConfigurationError,
   ): Promise<FixtureValues> {
     const names = namesOf(wanted, WORKER_FIXTURES);
     const ofTests = names.find((name) => TEST_FIXTURES.includes(name));
-    if (ofTests !== undefined) throw new ConfigurationError(refusal(ofTests));
-    return this.realm.enter(await this.ofWorker(names)) as FixtureValues;
+    if (ofTests !== undefined) throw refusal(ofTests);
+    const values = this.realm.enter(await this.ofWorker(names)) as FixtureValues;
+    // Which ones it takes shows when it takes them.
+    if (wanted.kind === "unreadable") {
+      for (const name of TEST_FIXTURES) {
+        Object.defineProperty(values, name, {
+          get: () => {
+            throw this.realm.enter(refusal(name));
+          },
+        });
+      }
+    }
+    return values;
   }
 
   /** @throws TidyboxError when the run is over, or there is none */
@@ -180,6 +192,13 @@ export class TestAttempt {
       clearTimeout(timer);
     }
   }
+}
+
+function notOutsideTests(name: string, hook: string): ConfigurationError {
+  return new ConfigurationError({
+    message: `"${name}" is not there in ${hook}: it belongs to one test, and ${hook} runs outside of every test.`,
+    advice: `Use beforeEach, or "session" (of the worker, as is "run"): a sandbox from session.sandbox() stays until you stop it or the worker ends.`,
+  });
 }
 
 function namesOf(wanted: Wanted, all: readonly string[]): readonly string[] {

@@ -1,10 +1,12 @@
+// oxlint-disable-next-line import/no-unassigned-import -- a type-only import would be left out of dist
+import "./augmentations.ts";
 import * as jest from "@jest/globals";
 import { bridge } from "./bridge.ts";
 import type { GlobalTest, TestFunction } from "./circus/circus.ts";
 import { matchers } from "@tidybox/fixtures/adapter";
 import { type Definition, decorateTest } from "./exported-test.ts";
 import { fixturesWithoutEnvironment, useWithoutEnvironment } from "./own-environment.ts";
-import type { SandboxHook, SandboxTest } from "./types.ts";
+import type { JestHook, JestWorkerHook, SandboxTest } from "./types.ts";
 
 const environment = bridge();
 
@@ -30,23 +32,24 @@ export const test = new Proxy(decorated, {
 
 export { test as it };
 
-function hook(name: "beforeAll" | "beforeEach" | "afterEach" | "afterAll"): SandboxHook {
-  const define = (fn: TestFunction, timeout?: number): unknown =>
-    Reflect.apply(jest[name], undefined, [fn, timeout]);
-  return ((fn: TestFunction, timeout?: number) =>
-    withoutEnvironment === undefined
-      ? environment?.explicitly(() => define(fn, timeout))
-      : define(withoutEnvironment.hook(name, fn), timeout)) as SandboxHook;
+function hook(name: "beforeAll" | "beforeEach" | "afterEach" | "afterAll"): unknown {
+  return (fn: TestFunction, timeout?: number): unknown => {
+    const define = (body: TestFunction): unknown =>
+      Reflect.apply(jest[name], undefined, [body, timeout]);
+    return withoutEnvironment === undefined
+      ? environment?.explicitly(() => define(fn))
+      : define(withoutEnvironment.hook(name, fn));
+  };
 }
 
 /** Jest's, with `session` and `run`. */
-export const beforeAll = hook("beforeAll");
+export const beforeAll = hook("beforeAll") as JestWorkerHook;
 /** Jest's, with the fixtures of the test that it runs before. */
-export const beforeEach = hook("beforeEach");
+export const beforeEach = hook("beforeEach") as JestHook;
 /** Jest's, with the fixtures of the test that it runs after. */
-export const afterEach = hook("afterEach");
+export const afterEach = hook("afterEach") as JestHook;
 /** Jest's, with `session` and `run`. */
-export const afterAll = hook("afterAll");
+export const afterAll = hook("afterAll") as JestWorkerHook;
 
 export { matchers, type Printed } from "@tidybox/fixtures/adapter";
 export {
@@ -66,4 +69,5 @@ export {
 } from "@tidybox/client/errors";
 export type { ExecResult, Sandbox, SandboxOptions, Session } from "@tidybox/client";
 export type { Run, TidyboxOptions } from "@tidybox/fixtures";
-export type { SandboxHook, SandboxTest } from "./types.ts";
+export type { CreateSandbox, SandboxFixtures, WorkerFixtures } from "@tidybox/fixtures";
+export type * from "./types.ts";

@@ -80,10 +80,13 @@ export function fixturesWithoutEnvironment(folder: string): WithoutEnvironment {
 
 /** @throws ConfigurationError always: which describe it stands in, only our environment knows */
 export function useWithoutEnvironment(): never {
-  throw new ConfigurationError({
-    message:
-      "test.use() needs the environment of @tidybox/jest, which this test file does not have.",
+  throw needsEnvironment("test.use() needs");
+}
+
+function needsEnvironment(what: string): ConfigurationError {
+  return new ConfigurationError({
+    message: `${what} the environment of @tidybox/jest, which this test file does not have.`,
     advice:
-      'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or createSandbox(options) in the test.',
+      'Use preset: "@tidybox/jest" (over another environment with testEnvironmentOptions.baseEnvironment), or ask for the fixtures in the test.',
   });
 }

@@ -12,7 +12,6 @@ import * as v from "valibot";
 import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
 import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
-import { findHostTools } from "./engines/host-tools.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { LocalServiceError } from "./error.ts";
 import { faultInterceptor } from "./faults/fault-interceptor.ts";
@@ -39,8 +38,8 @@ import { sandboxService } from "./service/sandbox-service.ts";
 import { Sandboxes } from "./service/sandboxes.ts";
 import { DataFolder } from "./state-folder/data-folder.ts";
 import { serveAccess } from "./state-folder/access-socket.ts";
-import { removeLeftovers } from "./state-folder/leftovers.ts";
-import { openWorkplace, type Workplace } from "./workplace.ts";
+import { type PreparedLocalService, prepareLocalService } from "./prepare-local-service.ts";
+import type { Workplace } from "./workplace.ts";
 
 const DEFAULT_CLOSE_SECONDS = 20;
 const ENGINES = [
@@ -92,6 +91,11 @@ export interface LocalServiceOptions {
   readonly onNotice?: NoticeListener;
   /** Further Connect services on the same port, behind the same token. */
   readonly routes?: (router: ConnectRouter) => void;
+  /**
+   * From `prepareLocalService` (`@tidybox/local/prepare`), with the same `keepRoot` and `label`. Not
+   * together with `dataFolder`, whose owner the service becomes.
+   */
+  readonly prepared?: PreparedLocalService;
 }
 
 export interface LocalService {
@@ -154,6 +158,15 @@ const OptionsSchema = v.object({
  * `local_state_folder_failed`, `local_helper_failed`. Nothing is left behind then.
  */
 export async function startLocalService(options: LocalServiceOptions = {}): Promise<LocalService> {
+  try {
+    return await start(options);
+  } catch (error) {
+    await options.prepared?.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function start(options: LocalServiceOptions): Promise<LocalService> {
   checkOptions(options);
   keepHeapSmall();
   const onNotice = options.onNotice ?? (() => {});
@@ -168,11 +181,11 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
   const secrets =
     options.secretsFile === undefined ? new SecretStores() : SecretStores.read(options.secretsFile);
   const data = options.dataFolder === undefined ? undefined : DataFolder.open(options.dataFolder);
-  const tools = await findHostTools();
   const identity = process.getuid?.() === 0 ? data?.identity : undefined;
-  const opening = openWorkplace({ keepRoot, tools, label: options.label, onNotice, identity });
-  // Both need whoever started this process. What is left of others is done when we go on.
-  const [workplace] = await Promise.all([opening, removeLeftovers(onNotice)]);
+  const prepared =
+    options.prepared ??
+    prepareLocalService({ keepRoot, label: options.label, engine: options.engine, identity });
+  const workplace = await prepared.workplace(onNotice);
   try {
     // Its client, and who may reach the socket, must be known before.
     const docker =
@@ -199,6 +212,7 @@ export async function startLocalService(options: LocalServiceOptions = {}): Prom
       stateFolder: workplace.folder,
       images: options.images ?? {},
       tools: workplace.tools,
+      hostPrograms: prepared.hostPrograms,
       onNotice,
       docker,
     });
@@ -330,6 +344,12 @@ function checkOptions(options: LocalServiceOptions): void {
     );
   }
   loopbackAddress(options.host);
+  if (options.prepared !== undefined && options.dataFolder !== undefined) {
+    throw new LocalServiceError(
+      "local_option_invalid",
+      "local service: the options prepared and dataFolder exclude each other: leave prepared out",
+    );
+  }
   for (const [image, root] of Object.entries(options.images ?? {})) {
     if (options.engine === "docker") {
       if (root.trim() !== "" && !root.startsWith("/")) continue;

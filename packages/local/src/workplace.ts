@@ -31,7 +31,7 @@ export interface Workplace {
   readonly tools: readonly ToolBind[];
   /** Whom the helper has become; this process has not yet. */
   readonly identity: Identity | undefined;
-  /** Ends the helper and everything it started, and removes the folder. */
+  /** Ends the helper and everything it started, and removes the folder. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -57,10 +57,12 @@ export async function openWorkplace({
     }
     const mounts = hidden.map((tool) => ({ source: tool.prefix, target: boundAt(tool) }));
     const { spawner, failedMounts } = await startSpawner(folder, identity, mounts);
-    let closing = false;
+    let closing: Promise<void> | undefined;
     spawner.lost
       // What it had just begun to make cannot say with whom it wants to die.
-      .then(() => closing || killMarkedProcesses(serviceMarker(folder)))
+      .then(() => {
+        if (closing === undefined) killMarkedProcesses(serviceMarker(folder));
+      })
       // Whoever starts next on this machine looks for them again.
       .catch(() => {});
     const failed = new Set(failedMounts.map(({ source }) => source));
@@ -75,11 +77,11 @@ export async function openWorkplace({
       tools: tools
         .filter((tool) => !failed.has(tool.prefix))
         .map((tool) => ({ tool, source: hidden.includes(tool) ? boundAt(tool) : tool.prefix })),
-      close: async () => {
-        closing = true;
-        await spawner.close();
-        await removeTree(folder);
-      },
+      close: () =>
+        (closing ??= (async () => {
+          await spawner.close();
+          await removeTree(folder);
+        })()),
     };
   } catch (error) {
     await removeTree(folder).catch(() => {});

@@ -1,7 +1,7 @@
 import type { SandboxOptions } from "@tidybox/client";
+import type { SandboxFixtures } from "@tidybox/fixtures";
 import { type TestAPI, type TestContext, test as base } from "vitest";
 import { openAttempt, sandboxesFor } from "./attempt.ts";
-import type { SandboxFixtures } from "./types.ts";
 import { leaveWorker, openWorker, publicRun, useWorker } from "./worker.ts";
 
 type Use<T> = (value: T) => Promise<void>;

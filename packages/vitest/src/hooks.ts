@@ -1,8 +1,8 @@
+import type { SandboxFixtures } from "@tidybox/fixtures";
 import { type TestContext, afterAll, beforeEach, expect } from "vitest";
 import { openAttempt, sandboxesFor } from "./attempt.ts";
 import { lazySandbox } from "./lazy-sandbox.ts";
 import { matchers } from "./matchers.ts";
-import type { SandboxFixtures } from "./types.ts";
 import { leaveWorker, publicRun, useWorker } from "./worker.ts";
 
 /**

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { matchers } from "./matchers.ts";
-import type {} from "./types.ts";
+// oxlint-disable-next-line import/no-unassigned-import -- a type-only import would be left out of dist
+import "./types.ts";
 
 // Also where no plugin runs the setup file: a matcher must never be missing beside its type.
 expect.extend(matchers);
@@ -9,7 +10,6 @@ export { expect };
 export { afterAll, afterEach, beforeAll, beforeEach, describe } from "vitest";
 export { test, test as it, sandboxFixtures } from "./fixtures.ts";
 export { matchers, type Printed } from "./matchers.ts";
-export type { CreateSandbox, SandboxFixtures } from "./types.ts";
 // From the entry that holds nothing but the classes: a test file must not pay for the wire.
 export {
   AuthenticationError,
@@ -27,4 +27,4 @@ export {
   UnavailableError,
 } from "@tidybox/client/errors";
 export type { ExecResult, Sandbox, SandboxOptions, Session } from "@tidybox/client";
-export type { Run } from "@tidybox/fixtures";
+export type { CreateSandbox, Run, SandboxFixtures } from "@tidybox/fixtures";

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { wantedVersions } from "../../support/bed.ts";
 import type { Framework, Setup } from "../framework.ts";
 import { NOTES_FILE, type RunPlan } from "../suite/plan.ts";
-import { testFiles } from "../suite/sources.ts";
+import { type Dialect, testFiles } from "../suite/sources.ts";
+import { bareVitest } from "./vitest-bare.ts";
 
 interface Pool {
   readonly pool: "forks" | "threads" | "vmForks" | "vmThreads";
@@ -18,8 +19,16 @@ const POOLS: Readonly<Record<string, Pool>> = {
   "vm-threads": { pool: "vmThreads", isolate: true },
 };
 
+const ES_MODULES: Dialect = {
+  extension: ".ts",
+  globals: 'import { afterEach, test } from "@tidybox/vitest";',
+  importOf: (names, from) => `import { ${names.join(", ")} } from ${JSON.stringify(from)};`,
+  exportOf: (names) => `export { ${names.join(", ")} };`,
+};
+
 export const vitest: Framework = {
   name: "vitest",
+  title: "Vitest",
   setups: wantedVersions().flatMap((version) =>
     Object.entries(POOLS).map(([name, { pool }]): Setup => {
       const forks = pool === "forks" || pool === "vmForks";
@@ -28,15 +37,18 @@ export const vitest: Framework = {
         version,
         pool: name,
         workersAreProcesses: forks,
+        inBand: false,
         restartsWorkers: pool === "vmForks" || pool === "vmThreads",
         diesWithAWorker: version === "3.2" && forks,
+        diesOfSignals: false,
       };
     }),
   ),
   files: (setup, plan) => ({
     "vitest.config.ts": configSource(poolOf(setup), plan),
-    ...testFiles(plan, "@tidybox/vitest"),
+    ...testFiles(plan, ES_MODULES),
   }),
+  bareFiles: (setup, bodies) => bareVitest(poolOf(setup).pool, bodies),
   command: (bed) => [
     bed.node,
     join(bed.directory, "node_modules/vitest/vitest.mjs"),

@@ -18,6 +18,7 @@ export const strikesOnCoordinator: readonly Strike[] = [
   {
     name: "all-sigkill",
     what: "SIGKILL of everything but the service, the coordinator too",
+    besideAnother: true,
     hits: "runner",
     exit: () => "SIGKILL",
     perform: async (scene) => {

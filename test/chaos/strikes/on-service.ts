@@ -8,7 +8,8 @@ export const strikesOnService: readonly Strike[] = [
     name: "service-away",
     what: `the service is unavailable for ${AWAY_SECONDS} s while tests run`,
     hits: "service",
-    exit: () => "any",
+    // A cut connection takes the commands under way along; who stands still only makes them wait.
+    exit: ({ backend }) => (backend === "served" ? "by-tests" : 0),
     endSeconds: 120,
     perform: async (scene) => {
       await whileTestsRun(scene);
@@ -19,7 +20,7 @@ export const strikesOnService: readonly Strike[] = [
     name: "service-away-at-end",
     what: `the service is unavailable for ${AWAY_SECONDS} s when the tests are over`,
     hits: "service",
-    exit: () => "any",
+    exit: () => 0,
     endSeconds: 120,
     perform: async (scene) => {
       await scene.noted("the end of the tests", (notes) =>

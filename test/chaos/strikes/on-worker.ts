@@ -13,6 +13,7 @@ export const strikesOnWorker: readonly Strike[] = [
   {
     name: "worker-sigkill",
     what: "SIGKILL of a worker",
+    besideAnother: true,
     hits: "worker",
     appliesTo: workersAreProcesses,
     exit: () => 1,

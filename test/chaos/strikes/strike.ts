@@ -51,8 +51,11 @@ export interface Struck {
   readonly workerPids?: readonly number[];
 }
 
-/** The exit status that the framework gives by itself; a shell's `128 + signal` is the same. */
-export type Exit = number | NodeJS.Signals | "any";
+/**
+ * The exit status that the framework gives by itself; a shell's `128 + signal` is the same. `by-tests`:
+ * 0 when every test came to its end without trouble, else 1.
+ */
+export type Exit = number | NodeJS.Signals | "any" | "by-tests";
 
 export interface Strike {
   readonly name: string;
@@ -69,6 +72,8 @@ export interface Strike {
   readonly faults?: FaultOptions;
   readonly surroundings?: Surroundings;
   readonly env?: Readonly<Record<string, string>>;
+  /** Beside a second run on the same service, which must not feel it. */
+  readonly besideAnother?: boolean;
   /** Absent where the suite or the service strikes by itself. */
   readonly perform?: (scene: Scene) => Promise<Struck>;
   /** After that the run counts as one that does not end. Default 60. */

@@ -8,7 +8,8 @@ export type Misdeed =
   | "blocks-the-loop"
   | "runs-out-of-memory"
   | "calls-exit"
-  | "rejects-unhandled";
+  | "rejects-unhandled"
+  | "never-ends";
 
 /** One run of the suite under attack. */
 export interface RunPlan {
@@ -21,8 +22,12 @@ export interface RunPlan {
   readonly pairs: boolean;
   /** Each test works on its sandboxes that often, with a pause of about 0.15 s. */
   readonly rounds: number;
+  /** Of each test. */
+  readonly timeoutSeconds: number;
   readonly victim: { readonly test: string; readonly misdeed: Misdeed } | undefined;
   readonly bail: boolean;
+  /** Of Jest. */
+  readonly forceExit: boolean;
   /** Every file finds its worker over the limit. */
   readonly tinyMemoryLimit: boolean;
   /** Of the embedded service. */
@@ -33,8 +38,11 @@ export interface RunPlan {
 
 /** One line of what the suite notes while it runs. */
 export interface Note {
-  /** `runner` and `tests-over` are the runner's own, `trouble` a call to a sandbox that failed. */
-  readonly kind: "runner" | "holds" | "trouble" | "done" | "tests-over";
+  /**
+   * `runner` and `tests-over` are the runner's own, `trouble` a call to a sandbox that failed,
+   * `misdeed` the victim's beginning of its.
+   */
+  readonly kind: "runner" | "holds" | "misdeed" | "trouble" | "done" | "tests-over";
   readonly pid: number;
   readonly test?: string;
   readonly sandboxIds?: readonly string[];
@@ -42,6 +50,8 @@ export interface Note {
 }
 
 export const NOTES_FILE = "notes.jsonl";
+/** When there is a file of this name, tests leave out the rounds to come. */
+export const ENOUGH_FILE = "enough";
 
 export function testName(file: number, index: number): string {
   return `suite-${file}.${index}`;

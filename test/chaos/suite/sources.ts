@@ -1,33 +1,60 @@
-import { NOTES_FILE, type Misdeed, type RunPlan } from "./plan.ts";
+import type { Files } from "../framework.ts";
+import { ENOUGH_FILE, NOTES_FILE, type Misdeed, type RunPlan } from "./plan.ts";
+
+/** How the files of a suite come to each other, and to `test` and `afterEach`. */
+export interface Dialect {
+  /** With its dot. */
+  readonly extension: string;
+  /** Statements; empty where they are global. */
+  readonly globals: string;
+  /** A statement. */
+  importOf(names: readonly string[], from: string): string;
+  exportOf(names: readonly string[]): string;
+}
 
 /** The source of each test file, for any framework whose `test` gives `{ sandbox, createSandbox }`. */
-export function testFiles(plan: RunPlan, importFrom: string): Readonly<Record<string, string>> {
+export function testFiles(plan: RunPlan, dialect: Dialect): Files {
+  const { extension } = dialect;
   return {
-    "notes.ts": NOTES,
-    "misdeed.ts": misdeedSource(plan.victim?.misdeed),
+    [`notes${extension}`]: `
+${dialect.importOf(["appendFileSync", "existsSync"], "node:fs")}
+${NOTES}
+${dialect.exportOf(["note", "pause", "isEnough"])}
+`,
+    [`misdeed${extension}`]: `
+${dialect.importOf(["note", "pause"], `./notes${extension}`)}
+async function misdeed(test) {
+  note("misdeed", { test });
+  void pause;
+  ${plan.victim === undefined ? "" : MISDEEDS[plan.victim.misdeed]}
+}
+${dialect.exportOf(["misdeed"])}
+`,
     ...Object.fromEntries(
       Array.from({ length: plan.files }, (_, file) => [
-        `suite-${file}.test.ts`,
-        testFile(plan, importFrom, file),
+        `suite-${file}.test${extension}`,
+        testFile(plan, dialect, file),
       ]),
     ),
   };
 }
 
 const NOTES = `
-import { appendFileSync } from "node:fs";
-export const note = (kind, more = {}) =>
+const note = (kind, more = {}) =>
   appendFileSync(${JSON.stringify(NOTES_FILE)}, JSON.stringify({ kind, pid: process.pid, ...more }) + "\\n");
-export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const isEnough = () => existsSync(${JSON.stringify(ENOUGH_FILE)});
 `;
 
-function testFile(plan: RunPlan, importFrom: string, file: number): string {
+function testFile(plan: RunPlan, dialect: Dialect, file: number): string {
   const { victim, testsPerFile, pairs, rounds, sleepSeconds } = plan;
-  const shortTimeout = victim?.misdeed === "times-out" ? 2_000 : 45_000;
+  const { extension } = dialect;
+  const timeout = plan.timeoutSeconds * 1000;
+  const ofVictim = victim?.misdeed === "times-out" ? 2_000 : timeout;
   return `
-import { afterEach, test } from ${JSON.stringify(importFrom)};
-import { misdeed } from "./misdeed.ts";
-import { note, pause } from "./notes.ts";
+${dialect.globals}
+${dialect.importOf(["misdeed"], `./misdeed${extension}`)}
+${dialect.importOf(["note", "pause", "isEnough"], `./notes${extension}`)}
 const VICTIM = ${JSON.stringify(victim?.test ?? "")};
 let current = "";
 afterEach(async () => {
@@ -43,7 +70,7 @@ for (let index = 0; index < ${testsPerFile}; index += 1) {
     try {
       for (const each of held)
         await each.exec(["sh", "-c", "setsid sleep ${sleepSeconds} </dev/null >/dev/null 2>&1 &"], { check: true });
-      for (let round = 0; round < ${rounds}; round += 1) {
+      for (let round = 0; round < ${rounds} && !isEnough(); round += 1) {
         for (const each of held) await each.exec(["true"], { check: true });
         await pause(100 + 100 * Math.random());
       }
@@ -51,9 +78,9 @@ for (let index = 0; index < ${testsPerFile}; index += 1) {
       note("trouble", { test: name, sandboxIds: held.map(({ id }) => id), error: String(error) });
       throw error;
     }
-    if (name === VICTIM) await misdeed();
+    if (name === VICTIM) await misdeed(name);
     note("done", { test: name });
-  }, name === VICTIM ? ${shortTimeout} : 45_000);
+  }, name === VICTIM ? ${ofVictim} : ${timeout});
 }
 `;
 }
@@ -67,9 +94,5 @@ const MISDEEDS: Readonly<Record<Misdeed, string>> = {
     "const hoard = []; for (;;) hoard.push(new Array(100_000).fill(Math.random()));",
   "calls-exit": "process.exit(3);",
   "rejects-unhandled": `void Promise.reject(new Error("nobody handles this")); await pause(200);`,
+  "never-ends": "for (;;) await pause(1_000);",
 };
-
-function misdeedSource(misdeed: Misdeed | undefined): string {
-  const body = misdeed === undefined ? "" : MISDEEDS[misdeed];
-  return `import { pause } from "./notes.ts";\nexport async function misdeed() {\n  void pause;\n  ${body}\n}\n`;
-}

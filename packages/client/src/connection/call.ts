@@ -37,6 +37,8 @@ export interface CallRules {
   readonly retryQuota?: boolean | undefined;
   /** For a burst of refusals for want of quota. Default: as for all others. */
   readonly quotaBudgetSeconds?: number | undefined;
+  /** For a burst of failures of a service that was there before. Default 30. */
+  readonly outageBudgetSeconds?: number | undefined;
   /** Whether the service has begun to carry it out: then a refused key is no reason to send it again. */
   readonly begun?: (() => boolean) | undefined;
   /** Told of each failed try before it is judged. Answering false ends the tries. */
@@ -157,5 +159,5 @@ function budgetFor(error: TidyboxError, connection: Connection, rules: CallRules
     return FIRST_CONTACT_BUDGET_SECONDS;
   }
   if (error instanceof QuotaError) return rules.quotaBudgetSeconds ?? RETRY_BUDGET_SECONDS;
-  return RETRY_BUDGET_SECONDS;
+  return rules.outageBudgetSeconds ?? RETRY_BUDGET_SECONDS;
 }

@@ -24,6 +24,10 @@ export interface CreationOptions {
   readonly templateId?: string | undefined;
   /** How long to wait for quota. */
   readonly startTimeoutSeconds: number;
+  /** Of a service that does not answer. Default 30. */
+  readonly outageBudgetSeconds?: number | undefined;
+  /** Told of each try that failed. */
+  readonly onFailedTry?: ((error: TidyboxError) => void) | undefined;
 }
 
 /** A start that somebody gave up, while what it made is found and stopped. */
@@ -90,6 +94,7 @@ export class Creation {
 
   #call() {
     const { requestId, templateId, whenQuotaExceeded, startTimeoutSeconds } = this.#options;
+    const { outageBudgetSeconds } = this.#options;
     const request = create(CreateSandboxRequestSchema, {
       sandbox: { spec: this.#spec },
       requestId,
@@ -118,8 +123,10 @@ export class Creation {
         retry: "passing",
         retryQuota: whenQuotaExceeded === "wait",
         quotaBudgetSeconds: startTimeoutSeconds,
+        outageBudgetSeconds,
         onFailure: (error, mayHaveBeenDone) => {
           this.#lastFailure = error;
+          this.#options.onFailedTry?.(error);
           this.#mayExist ||= mayHaveBeenDone;
           return !this.#givenUp || this.#mayExist;
         },

@@ -8,7 +8,7 @@ import {
   isTerminal,
 } from "@tidybox/protocol";
 import { pause } from "../connection/waiting.ts";
-import { getSandbox } from "./get.ts";
+import { type Patience, getSandbox } from "./get.ts";
 import type { SandboxHandle } from "./handle.ts";
 
 /** A fast service is ready within milliseconds; the official SDKs begin at 0.2 s. */
@@ -25,9 +25,10 @@ export async function pollUntil(
   handle: SandboxHandle,
   wanted: (record: SandboxRecord) => boolean,
   signal: AbortSignal,
+  patience: Patience = {},
 ): Promise<SandboxRecord> {
   for (const seconds of pollPauses()) {
-    const record = await getSandbox(handle.connection, handle.id, signal);
+    const record = await getSandbox(handle.connection, handle.id, signal, patience);
     handle.see(record);
     if (wanted(record)) return record;
     await pause(seconds, signal);

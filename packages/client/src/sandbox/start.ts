@@ -1,5 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { type Sandbox as SandboxRecord, type SandboxSpec, State } from "@tidybox/protocol";
+import {
+  RETRY_PAUSE_CEILING_SECONDS,
+  type Sandbox as SandboxRecord,
+  type SandboxSpec,
+  State,
+} from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
 import { Deadline, abortable, settlesWithin } from "../connection/waiting.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
@@ -31,6 +36,14 @@ export interface StartOptions {
   readonly onUndoing?: ((undoing: Undoing) => void) | undefined;
   /** Default `"wait"`, as long as the start may take; `"throw"` fails at once with QuotaError. */
   readonly whenQuotaExceeded?: "wait" | "throw" | undefined;
+  /**
+   * What to do while the service does not answer, or says that it cannot serve. Default `"retry"`, for
+   * 30 s; `"wait"`, as long as the start may take. Where nobody listens, on a first contact or on this
+   * machine, both soon give up.
+   */
+  readonly whenUnavailable?: "retry" | "wait" | undefined;
+  /** Told of each try of the create, or of a look at what it made, that failed. */
+  readonly onFailedTry?: ((error: TidyboxError) => void) | undefined;
 }
 
 const DEFAULT_START_TIMEOUT_SECONDS = 60;
@@ -52,6 +65,10 @@ export async function startSandbox(
   const { signal, startTimeoutSeconds = DEFAULT_START_TIMEOUT_SECONDS } = options;
   checkSeconds(startTimeoutSeconds, "startTimeoutSeconds");
   signal?.throwIfAborted();
+  const { whenUnavailable = "retry", onFailedTry } = options;
+  // The deadline comes before the last pause: nobody gives up early.
+  const outageBudgetSeconds =
+    whenUnavailable === "wait" ? startTimeoutSeconds + RETRY_PAUSE_CEILING_SECONDS : undefined;
   let handle: SandboxHandle | undefined;
   using deadline = new Deadline(startTimeoutSeconds, signal, () =>
     lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),
@@ -60,7 +77,7 @@ export async function startSandbox(
     requestId: options.requestId ?? randomUUID(),
     templateId: options.templateId,
     whenQuotaExceeded: options.whenQuotaExceeded ?? "wait",
-    startTimeoutSeconds,
+    ...{ startTimeoutSeconds, outageBudgetSeconds, onFailedTry },
   });
   try {
     handle = await abortable(creation.answer, deadline.signal);
@@ -81,6 +98,13 @@ export async function startSandbox(
       handle,
       (seen) => isReady(seen) || hasFailed(seen),
       deadline.signal,
+      {
+        outageBudgetSeconds,
+        onFailure: (error) => {
+          onFailedTry?.(error);
+          return true;
+        },
+      },
     );
     if (hasFailed(settled)) throw failedError(settled, await log?.lines());
     return handle;

@@ -11,6 +11,7 @@ import {
   fullName,
 } from "./circus.ts";
 import { addToErrors } from "./diagnostics.ts";
+import { hideFrames } from "./frames.ts";
 import { type Wanted, wantedFixtures } from "./parameters.ts";
 import { argumentsOfCase } from "./rows.ts";
 
@@ -37,7 +38,9 @@ export class CircusFixtures {
   #state: CircusState | undefined;
   /** Set while the exported `test` defines a test. */
   #isExplicit = false;
-  /** Set while a patched `each` defines its tests: circus gets to see a closure of jest-each. */
+  /** Set while a patched `each` defines its tests. */
+  #isInEach = false;
+  /** And while they get fixtures: circus gets to see a closure of jest-each. */
   #isEach = false;
   /** The test whose closure of jest-each is about to call our function. */
   #calling: CircusTest | undefined;
@@ -102,7 +105,8 @@ export class CircusFixtures {
     const test = state.currentDescribeBlock.children.at(-1);
     // A test in a test, or a late one: circus has refused it.
     if (test?.type !== "test" || test.fn !== fn) return;
-    this.#hideOwnFrames(test.asyncError);
+    // Only where we stand between: whoever looks at a stack makes Jest map it to the source.
+    if (this.#isExplicit || this.#isInEach) hideFrames(test.asyncError, this.#ownFolder);
     if (this.#isEach) {
       test.fn = this.#wrap(test, (self) => {
         this.#calling = test;
@@ -146,7 +150,7 @@ export class CircusFixtures {
       return isOfTest && test !== undefined
         ? this.#fixturesOf(test, wanted)
         : this.#fixtures.forHookOutsideTests(wanted, type).catch((error: unknown) => {
-            throw this.#fixtures.realm.enter(error);
+            throw this.#at(hook, this.#fixtures.realm.enter(error));
           });
     };
     hook.fn = async function (this: unknown) {
@@ -167,7 +171,14 @@ export class CircusFixtures {
       if (each !== undefined) {
         variant.each = (table, ...data) => {
           const define = each(table, ...data);
-          return (name, fn, timeout) => this.#defineEach(define, table, name, fn, timeout);
+          return (name, fn, timeout) => {
+            this.#isInEach = true;
+            try {
+              return this.#defineEach(define, table, name, fn, timeout);
+            } finally {
+              this.#isInEach = false;
+            }
+          };
         };
       }
       for (const below of ["only", "skip", "failing", "concurrent"] as const) patch(variant[below]);
@@ -217,15 +228,16 @@ export class CircusFixtures {
     try {
       return await attempt.fixtures(wanted);
     } catch (error) {
-      throw this.#atTest(test, this.#fixtures.realm.enter(error));
+      throw this.#at(test, this.#fixtures.realm.enter(error));
     }
   }
 
-  /** Points at the test: the error's own frames are all ours. */
-  #atTest(test: CircusTest, error: unknown): unknown {
+  /** Points at the test or hook: the error's own frames are all ours. */
+  #at({ asyncError }: Pick<CircusTest, "asyncError">, error: unknown): unknown {
     if (!(typeof error === "object" && error !== null && "stack" in error && "message" in error))
       return error;
-    const frames = (test.asyncError.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+    hideFrames(asyncError, this.#ownFolder);
+    const frames = (asyncError.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
     const name = "name" in error ? String(error.name) : "Error";
     error.stack = [`${name}: ${String(error.message)}`, ...frames].join("\n");
     return error;
@@ -267,13 +279,5 @@ export class CircusFixtures {
 
   #show(test: CircusTest, text: string): void {
     if (!addToErrors(test.errors, text)) this.#print(text);
-  }
-
-  #hideOwnFrames(error: Error): void {
-    if (error.stack === undefined) return;
-    error.stack = error.stack
-      .split("\n")
-      .filter((line) => !line.includes(this.#ownFolder))
-      .join("\n");
   }
 }

@@ -27,6 +27,8 @@ export interface DescribeBlock {
 export interface CircusHook {
   readonly type: "beforeAll" | "beforeEach" | "afterEach" | "afterAll";
   readonly parent: DescribeBlock;
+  /** Made where the hook was defined. */
+  readonly asyncError: Error;
   fn: TestFunction;
 }
 

@@ -1,26 +1,51 @@
 import { FIXTURE_NAMES } from "../fixture-names.ts";
 import type { TestFunction } from "./circus.ts";
+import { bareText, closingOf, openingOf, splitAtCommas } from "./source-text.ts";
 
 /** What a test or hook asks for in the parameter that is meant for fixtures. */
 export type Wanted =
   /** No such parameter, or one that is Jest's `done`. */
   | { readonly kind: "nothing" }
   | { readonly kind: "named"; readonly names: readonly string[] }
-  /** Fixtures for sure, but a transpiler has hidden which. */
+  /** Fixtures for sure, but a transpiler has hidden which, or all of them are handed on. */
   | { readonly kind: "unreadable" };
 
 export interface ReadOptions {
   /** Parameters before it: the arguments of the case in a `test.each`. Default 0. */
   readonly before?: number;
-  /** It came through the exported `test`, whose functions take no `done`. Default false. */
+  /**
+   * It came through the exported `test`, whose functions take fixtures, or a parameter that is called
+   * `done`. Default false.
+   */
   readonly explicit?: boolean;
 }
 
 const NOTHING: Wanted = { kind: "nothing" };
 const UNREADABLE: Wanted = { kind: "unreadable" };
 
-/** How far into a body transpilers put what they made of a parameter's pattern. */
-const PREAMBLE_CHARACTERS = 400;
+/** Most functions of most files take nothing: those need not be read any further. */
+const NO_PARAMETER = /^(?:async\b\s*)?(?:function\b\s*\*?\s*[\w$]*\s*)?\(\s*\)/;
+
+const NAME = "[\\p{ID_Start}$_][\\p{ID_Continue}$]*";
+const ARROW_OF_ONE = new RegExp(`^(?:async\\s+)?(${NAME})\\s*=>`, "u");
+const ONE_NAME = new RegExp(`^(${NAME})\\s*(?:=|$)`, "u");
+
+/** What transpilers call a parameter whose pattern they have moved into the body. */
+const GENERATED_NAME = /^(?:_.*|param)$/;
+
+/**
+ * The begin of a body that TypeScript, esbuild, SWC or Babel have made of an async function for
+ * targets without them. Not anywhere in the body: a function that calls `done` may hold others.
+ */
+const REWRITTEN_ASYNC =
+  /^\s*(?:=>\s*)?(?:\{\s*)?(?:""\s*;\s*|(?:var|let|const)\b[^;{}]*;\s*|cov_\w+\(\)[^;{}]*;\s*)*(?:return\s+)?\(?(?:0\s*,\s*)?(?:[\w$]+\.)*(?:__awaiter|__async|_?async_?to_?generator\w*)(?:\.\w+)?\)?\s*\(/i;
+
+/** Babel and SWC: what the name stands for is a closure that nobody can look into. */
+const CLOSURE =
+  /^(?:async\s+)?function\s*[\w$]*\s*\([^)]*\)\s*\{\s*return\s+_[\w$]*\.apply\(this,\s*arguments\);?\s*\}$/;
+
+/** A function that was bound, or a proxy of one. */
+const NATIVE = /\{\s*\[native code\]\s*\}$/;
 
 /**
  * Reads from a function's source which fixtures it takes, also where TypeScript, Babel or SWC have
@@ -31,33 +56,36 @@ export function wantedFixtures(
   fn: TestFunction,
   { before = 0, explicit = false }: ReadOptions = {},
 ): Wanted {
-  const source = withoutComments(Function.prototype.toString.call(fn));
+  const original = Function.prototype.toString.call(fn);
+  if (NATIVE.test(original)) return explicit && fn.length > before ? UNREADABLE : NOTHING;
+  if (NO_PARAMETER.test(original)) return NOTHING;
+  const source = bareText(original);
   const { list, body } = parametersOf(source);
   const parameter = list[before];
   if (parameter === undefined || list.length !== before + 1) return NOTHING;
   if (parameter.startsWith("...")) return NOTHING;
   if (parameter.startsWith("{")) return named(patternNames(parameter));
-  const inner = innerFunction(body);
-  if (inner !== undefined) {
-    const last = inner.list.at(-1) ?? "";
-    if (last.startsWith("{")) return named(patternNames(last));
-    const names = unpacked(inner.body, last);
-    if (names !== undefined) return named(names);
+
+  const rewritten = REWRITTEN_ASYNC.exec(body);
+  const isCertain =
+    (explicit && parameter !== "done") ||
+    rewritten !== null ||
+    CLOSURE.test(source) ||
+    Object.prototype.toString.call(fn) === "[object AsyncFunction]";
+  const unclear = isCertain ? UNREADABLE : NOTHING;
+  if (rewritten !== null) {
+    const inner = innerFunction(body.slice(rewritten[0].length));
+    const last = inner?.list.at(-1);
+    if (inner !== undefined && last !== undefined) {
+      if (last.startsWith("{")) return named(patternNames(last));
+      return usedOf(last, inner.body) ?? unclear;
+    }
   }
-  const names = unpacked(body, parameter);
-  if (names !== undefined) return named(names);
-  return explicit || isAsync(fn, source) ? UNREADABLE : NOTHING;
+  return usedOf(parameter, body) ?? unclear;
 }
 
 function named(names: readonly string[]): Wanted {
-  return { kind: "named", names };
-}
-
-function withoutComments(source: string): string {
-  return source
-    .replace(/\/\*[\s\S]*?\*\//g, "")
-    .replace(/(^|[^:'"`\\])\/\/[^\n]*/g, "$1")
-    .trim();
+  return { kind: "named", names: [...new Set(names)] };
 }
 
 interface Parameters {
@@ -66,93 +94,71 @@ interface Parameters {
 }
 
 function parametersOf(source: string): Parameters {
-  const open = source.indexOf("(");
-  const arrow = source.indexOf("=>");
-  if (open < 0 || (arrow >= 0 && arrow < open)) {
-    const only = source.slice(0, arrow).replace(/^async\b/, "");
-    return { list: [only.trim()], body: source.slice(arrow) };
+  const arrow = ARROW_OF_ONE.exec(source);
+  if (arrow !== null) return { list: [arrow[1] ?? ""], body: source.slice(arrow[0].length - 2) };
+  let open = 0;
+  while (open < source.length && source[open] !== "(") {
+    // The name of a method may be computed.
+    if (source[open] === "[") open = Math.max(open, closingOf(source, open));
+    open += 1;
   }
   const close = closingOf(source, open);
   if (close < 0) return { list: [], body: "" };
-  return { list: split(source.slice(open + 1, close)), body: source.slice(close + 1) };
+  return { list: splitAtCommas(source.slice(open + 1, close)), body: source.slice(close + 1) };
 }
 
-/** Where the bracket at `open` is closed; -1 when it never is. */
-function closingOf(text: string, open: number): number {
-  let depth = 0;
-  for (let at = open; at < text.length; at += 1) {
-    const character = text[at] ?? "";
-    if ("([{".includes(character)) depth += 1;
-    else if (")]}".includes(character) && (depth -= 1) === 0) return at;
-  }
-  return -1;
-}
-
-/** At the commas of the outermost level. */
-function split(text: string): readonly string[] {
-  const parts: string[] = [];
-  let part = "";
-  let depth = 0;
-  let quote = "";
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at] ?? "";
-    if (quote !== "") {
-      part += character;
-      if (character === "\\") part += text[(at += 1)] ?? "";
-      else if (character === quote) quote = "";
-      continue;
-    }
-    if (`"'\``.includes(character)) quote = character;
-    else if ("([{".includes(character)) depth += 1;
-    else if (")]}".includes(character)) depth -= 1;
-    else if (character === "," && depth === 0) {
-      parts.push(part.trim());
-      part = "";
-      continue;
-    }
-    part += character;
-  }
-  if (part.trim() !== "") parts.push(part.trim());
-  return parts;
-}
-
-/** The names on the left of `{ sandbox, run: theRun, session = other }`. */
+/** The names on the left of `{ sandbox, run: theRun, "session": other }`. */
 function patternNames(pattern: string): readonly string[] {
   const inside = pattern.slice(1, closingOf(pattern, 0));
-  return split(inside).map((each) =>
-    each.startsWith("...") ? each : (each.split(/[:=]/)[0] ?? "").trim(),
+  return splitAtCommas(inside).map((each) =>
+    each.startsWith("...") ? each : (each.split(/[:=]/)[0] ?? "").trim().replaceAll(/^"|"$/g, ""),
   );
 }
 
-/** What TypeScript and esbuild make of an async function for targets without them. */
-function innerFunction(body: string): Parameters | undefined {
-  const found = /__(?:awaiter|async)\([^]*?function\s*\*?\s*\w*\s*(\([^]*)/.exec(body);
-  return found === null ? undefined : parametersOf(`function${found[1]}`);
+/** The function that was async, in what its rewritten form calls. */
+function innerFunction(call: string): Parameters | undefined {
+  const at = call.search(/function\s*\*?\s*[\w$]*\s*\(/);
+  return at < 0 ? undefined : parametersOf(call.slice(at));
 }
 
-/**
- * The names that the body takes from `parameter` first of all, as `var sandbox = _ref.sandbox`.
- * Undefined unless a fixture is among them, or all of it looks like a pattern that was rewritten.
- */
-function unpacked(body: string, parameter: string): readonly string[] | undefined {
-  if (!/^[\w$]+$/.test(parameter)) return undefined;
-  const taken = [
-    ...body.slice(0, PREAMBLE_CHARACTERS).matchAll(/([\w$]+)\s*=\s*([\w$]+)\.([\w$]+)/g),
-  ].filter(([, , from]) => from === parameter);
-  const names = taken.map(([, , , name]) => name ?? "");
-  if (names.some((name) => FIXTURE_NAMES.includes(name))) return names;
-  const isGenerated = /^(?:_.*|param)$/.test(parameter);
-  const isRewritten = taken.every(([, variable, , name]) => variable === name);
-  return isGenerated && taken.length > 0 && isRewritten ? names : undefined;
+/** What a body takes of a parameter without a pattern; undefined when no fixture is among it. */
+function usedOf(parameter: string, body: string): Wanted | undefined {
+  const name = ONE_NAME.exec(parameter)?.[1];
+  if (name === undefined) return undefined;
+  const uses = usesOf(name, body);
+  const names = uses.flatMap((use) => (use.kind === "whole" ? [] : use.names));
+  const fixtures = names.filter((each) => FIXTURE_NAMES.includes(each));
+  const isPattern =
+    GENERATED_NAME.test(name) && uses.length > 0 && uses.every(({ kind }) => kind === "unpacked");
+  // Then a name that is no fixture is a mistake in the user's pattern, which is worth a message.
+  if (isPattern) return named(names);
+  if (fixtures.length === 0) return undefined;
+  return uses.some(({ kind }) => kind === "whole") ? UNREADABLE : named(fixtures);
 }
 
-function isAsync(fn: TestFunction, source: string): boolean {
-  return (
-    Object.prototype.toString.call(fn) === "[object AsyncFunction]" ||
-    /__awaiter\(|__async\(|_?async_?to_?generator/i.test(source) ||
-    // Babel: what the name stands for is a closure that nobody can look into.
-    /^function\s*\w*\s*\([^)]*\)\s*\{\s*return\s+_\w+\.apply\(this,\s*arguments\);?\s*\}$/.test(
-      source,
-    )
-  );
+type Use =
+  /** `{ sandbox } = _ref`, `sandbox = _ref.sandbox`: as transpilers write a pattern. */
+  | { readonly kind: "unpacked"; readonly names: readonly string[] }
+  /** `context.sandbox` */
+  | { readonly kind: "property"; readonly names: readonly string[] }
+  /** Handed on: nobody can tell what is taken of it. */
+  | { readonly kind: "whole" };
+
+function usesOf(name: string, body: string): readonly Use[] {
+  const escaped = name.replaceAll("$", "\\$");
+  const pattern = new RegExp(`(?<![\\p{ID_Continue}$.])${escaped}(?![\\p{ID_Continue}$])`, "gu");
+  return [...body.matchAll(pattern)].map(({ index }) => {
+    const before = body.slice(0, index).trimEnd();
+    const property = /^\s*\??\.\s*([\w$]+)/.exec(body.slice(index + name.length))?.[1];
+    if (property === undefined) {
+      if (!/\}\s*=$/.test(before)) return { kind: "whole" };
+      const open = openingOf(before, before.lastIndexOf("}"));
+      return { kind: "unpacked", names: patternNames(before.slice(open)) };
+    }
+    const variable = /([\w$]+)\s*=$/.exec(before)?.[1];
+    const isUnpacked =
+      variable !== undefined &&
+      (variable === property || FIXTURE_NAMES.includes(property) || variable.startsWith("_"));
+    return { kind: isUnpacked ? "unpacked" : "property", names: [property] };
+  });
 }

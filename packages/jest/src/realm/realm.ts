@@ -20,7 +20,8 @@ const OWN_FRAME = /@tidybox[\\/]jest[\\/]dist[\\/]|[\\/]packages[\\/]jest[\\/]di
 /** Of a package, of Node, or of no place at all. */
 const FOREIGN_FRAME = /[\\/]node_modules[\\/]|\bnode:|<anonymous>|at native\b/;
 
-const BUILT_IN_ERRORS: Readonly<Record<string, ErrorConstructor>> = {
+const BUILT_IN_ERRORS: Readonly<Record<string, unknown>> = {
+  AggregateError,
   Error,
   EvalError,
   RangeError,
@@ -29,6 +30,9 @@ const BUILT_IN_ERRORS: Readonly<Record<string, ErrorConstructor>> = {
   TypeError,
   URIError,
 };
+
+/** Objects that one crossing has copied, which may contain each other. */
+type Copies = Map<object, object>;
 
 /** Makes the border of the realm that this code runs in. */
 export function createRealm(): Realm {
@@ -43,16 +47,20 @@ export function createRealm(): Realm {
     return inside;
   };
 
-  const enter = (value: unknown): unknown => {
+  const enter = (value: unknown, copies?: Copies): unknown => {
     if (!isObject(value) || outsideOf.has(value)) return value;
-    const known = insideOf.get(value);
+    const known = insideOf.get(value) ?? copies?.get(value);
     if (known !== undefined) return known;
-    if (typeof value === "function") return keep(value, enterFunction(value as AnyFunction));
     if (isOfThisRealm(value)) return value;
-    return enterObject(value);
+    if (typeof value === "function") return keep(value, enterFunction(value as AnyFunction));
+    return enterObject(value, copies ?? new Map());
   };
 
-  const enterObject = (value: object): unknown => {
+  const enterObject = (value: object, copies: Copies): unknown => {
+    const copy = <T extends object>(made: T): T => {
+      copies.set(value, made);
+      return made;
+    };
     switch (tagOf(value)) {
       case "Promise":
         return new Promise((resolve, reject) => {
@@ -62,30 +70,49 @@ export function createRealm(): Realm {
           );
         });
       case "Error":
-        return keep(value, enterError(value as Error));
+        return enterError(value as Error, copies);
       case "Date":
         return new Date(Number(value));
-      case "Map":
-        return new Map(
-          [...(value as Map<unknown, unknown>)].map(([key, each]) => [enter(key), enter(each)]),
-        );
-      case "Set":
-        return new Set([...(value as Set<unknown>)].map(enter));
-      case "Array":
-        return (value as unknown[]).map(enter);
+      case "RegExp": {
+        const { source, flags } = value as RegExp;
+        return new RegExp(source, flags);
+      }
+      case "Map": {
+        const made = copy(new Map<unknown, unknown>());
+        for (const [key, each] of value as Map<unknown, unknown>)
+          made.set(enter(key, copies), enter(each, copies));
+        return made;
+      }
+      case "Set": {
+        const made = copy(new Set<unknown>());
+        for (const each of value as Set<unknown>) made.add(enter(each, copies));
+        return made;
+      }
+      case "Array": {
+        const made = copy<unknown[]>([]);
+        for (const each of value as unknown[]) made.push(enter(each, copies));
+        return made;
+      }
       default:
-        return isPlain(value) ? copyInto({}, value) : keep(value, enterInstance(value));
+        return isPlain(value)
+          ? copyInto(copy({}), value, copies)
+          : keep(value, enterInstance(value));
     }
   };
 
   /** Own properties, hidden ones and symbols too, each of this realm. */
-  const copyInto = <T extends object>(target: T, source: object, skip = ""): T => {
+  const copyInto = <T extends object>(
+    target: T,
+    source: object,
+    copies: Copies,
+    except: readonly PropertyKey[] = [],
+  ): T => {
     for (const key of Reflect.ownKeys(source)) {
-      if (key === skip) continue;
+      if (except.includes(key)) continue;
       const descriptor = Reflect.getOwnPropertyDescriptor(source, key);
       if (descriptor === undefined) continue;
       Object.defineProperty(target, key, {
-        value: enter(Reflect.get(source, key)),
+        value: enter(Reflect.get(source, key), copies),
         writable: true,
         configurable: true,
         enumerable: descriptor.enumerable ?? false,
@@ -94,9 +121,11 @@ export function createRealm(): Realm {
     return target;
   };
 
-  const enterError = (error: Error): Error => {
+  const enterError = (error: Error, copies: Copies): Error => {
     const made = Reflect.construct(Error, [error.message], kindOf(error)) as Error;
-    copyInto(made, error, "message");
+    // Before its cause, which may lead back to it.
+    keep(error, made);
+    copyInto(made, error, copies, ["message", "stack"]);
     if (typeof error.stack === "string") {
       const frames = error.stack.split("\n").filter((line) => !OWN_FRAME.test(line));
       made.stack = frames.join("\n");
@@ -109,7 +138,13 @@ export function createRealm(): Realm {
       const call: { stack?: string } = {};
       Error.captureStackTrace(call, inside);
       try {
-        const result = enter(Reflect.apply(outside, leave(this), args.map(leave)));
+        const result = enter(
+          Reflect.apply(
+            outside,
+            leave(this),
+            args.map((each) => leave(each)),
+          ),
+        );
         if (!(result instanceof Promise)) return result;
         return result.catch((error: unknown) => {
           throw atCall(error, call.stack);
@@ -123,32 +158,58 @@ export function createRealm(): Realm {
 
   /** Objects with a life of their own: each access goes through the border. */
   const enterInstance = (outside: object): object =>
-    new Proxy(outside, {
-      get: (target, key) => enter(Reflect.get(target, key, target)),
-      set: (target, key, value) => Reflect.set(target, key, leave(value), target),
-      getPrototypeOf: (target) => prototypeFor(target),
+    new Proxy(proxyable(outside), {
+      get: (_, key) => enter(Reflect.get(outside, key, outside)),
+      set: (_, key, value) => Reflect.set(outside, key, leave(value), outside),
+      getPrototypeOf: () => prototypeFor(outside),
     });
 
-  const leave = (value: unknown): unknown => {
+  const leave = (value: unknown, copies: Copies = new Map()): unknown => {
     if (!isObject(value)) return value;
-    const known = outsideOf.get(value);
+    const known = outsideOf.get(value) ?? copies.get(value);
     if (known !== undefined) return known;
     if (typeof value === "function") return keepOutside(value as AnyFunction);
-    if (Array.isArray(value)) return value.map(leave);
+    if (Array.isArray(value)) {
+      const made: unknown[] = [];
+      copies.set(value, made);
+      for (const each of value) made.push(leave(each, copies));
+      return made;
+    }
+    // What a callback has promised goes out as what it answers does.
+    if (value instanceof Promise) return value.then((result) => leave(result));
     if (!isPlain(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, leave(each)]));
+    const made: Record<PropertyKey, unknown> = {};
+    copies.set(value, made);
+    for (const key of Reflect.ownKeys(value)) {
+      if (Reflect.getOwnPropertyDescriptor(value, key)?.enumerable === true)
+        made[key] = leave(Reflect.get(value, key), copies);
+    }
+    return made;
   };
 
   /** A test's callback: what it is called with comes in, what it answers goes out. */
   const keepOutside = (inside: AnyFunction): AnyFunction => {
     const outside: AnyFunction = function (...args) {
-      return leave(Reflect.apply(inside, enter(this), args.map(enter)));
+      return leave(
+        Reflect.apply(
+          inside,
+          enter(this),
+          args.map((each) => enter(each)),
+        ),
+      );
     };
     keep(outside, inside);
     return outside;
   };
 
-  return { enter, leave };
+  return { enter: (value) => enter(value), leave: (value) => leave(value) };
+}
+
+/** A proxy may not show other values than those of a frozen target. */
+function proxyable(outside: object): object {
+  if (Object.isExtensible(outside)) return outside;
+  const shown = Object.create(Object.getPrototypeOf(outside) as object | null) as object;
+  return Object.assign(shown, outside);
 }
 
 function isObject(value: unknown): value is object {
@@ -161,7 +222,8 @@ function tagOf(value: object): string {
 
 /** Also bytes, streams and signals: Jest's environments share those classes with the outside. */
 function isOfThisRealm(value: object): boolean {
-  if (ArrayBuffer.isView(value) || tagOf(value) === "ArrayBuffer") return true;
+  if (value instanceof Object || ArrayBuffer.isView(value) || tagOf(value) === "ArrayBuffer")
+    return true;
   const maker: unknown = Reflect.get(value, "constructor");
   if (typeof maker !== "function") return false;
   return Reflect.get(globalThis, maker.name) === maker;
@@ -190,7 +252,7 @@ function kindOf(error: Error): ErrorConstructor {
     const ours: unknown = Reflect.get(errorKinds, maker.name);
     if (typeof ours === "function") return ours as unknown as ErrorConstructor;
     const builtIn = BUILT_IN_ERRORS[maker.name];
-    if (builtIn !== undefined) return builtIn;
+    if (builtIn !== undefined) return builtIn as ErrorConstructor;
   }
   return Error;
 }

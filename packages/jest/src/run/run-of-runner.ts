@@ -86,6 +86,7 @@ async function start(
     reportRoot: globalConfig.rootDir,
     coordinator,
     handover: true,
+    inBand: true,
     onNotice: (text) => say(`tidybox  ${text}`),
   });
 }

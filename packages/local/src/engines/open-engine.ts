@@ -1,4 +1,3 @@
-import { findFirstProcess } from "./bubblewrap/first-process.ts";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LocalServiceError } from "../error.ts";
@@ -7,6 +6,7 @@ import type { Spawner } from "../spawner/spawner.ts";
 import { serviceMarker } from "../state-folder/state-folder.ts";
 import { BubblewrapEngine } from "./bubblewrap/bubblewrap-engine.ts";
 import { CurrentEtc } from "./bubblewrap/current-etc.ts";
+import type { HostPrograms } from "./bubblewrap/host-programs.ts";
 import { hostImageRoot, mappedImageRoot, type ToolBind } from "./bubblewrap/image-root.ts";
 import { bubblewrapRemedy, INSTALL_REMEDY } from "./bubblewrap/remedies.ts";
 import { DockerConnection } from "./docker/docker-connection.ts";
@@ -25,6 +25,8 @@ export interface OpenEngineOptions {
   /** Image name to the directory that it was unpacked to; for Docker, to the name that it has for it. */
   readonly images: Readonly<Record<string, string>>;
   readonly tools: readonly ToolBind[];
+  /** Looked at already, mostly. */
+  readonly hostPrograms: () => Promise<HostPrograms>;
   readonly onNotice: NoticeListener;
   /** Prepared before the service gave root up. */
   readonly docker?: DockerConnection | undefined;
@@ -86,17 +88,18 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     return { reason: `\`${missing}\` is not installed`, remedy: INSTALL_REMEDY };
   }
   const etc = new CurrentEtc(options.stateFolder);
-  const host = hostImageRoot(etc, options.tools);
+  const { firstProcess, loader } = await options.hostPrograms();
+  const host = hostImageRoot(etc, options.tools, loader);
   const mapped = new Map(
     Object.entries(options.images).map(([image, root]) => [
       image,
-      mappedImageRoot(root, etc.current),
+      mappedImageRoot(root, etc.current, loader),
     ]),
   );
   const engine = new BubblewrapEngine({
     spawner: options.spawner,
     programs: { bwrap, nsenter, hasDash: existsSync("/usr/bin/dash") },
-    firstProcess: await findFirstProcess(),
+    firstProcess,
     serviceMarker: serviceMarker(options.stateFolder),
     folder: join(options.stateFolder, "sandboxes"),
     rootOf: (image) => mapped.get(image) ?? host,

@@ -27,28 +27,31 @@ export function parentFolders(): readonly string[] {
  * they give root up; a folder of anybody else is theirs, whatever it says.
  */
 export async function candidateFolders(): Promise<readonly CandidateFolder[]> {
-  const found: CandidateFolder[] = [];
-  for (const { path, uid, gid } of await ownFolders()) {
+  const found = (await ownFolders()).map(async ({ path, uid, gid }) => {
     const owner = await readOwner(path);
-    if (owner !== undefined) found.push({ path, uid, gid, owner });
-  }
-  return found;
+    return owner && { path, uid, gid, owner };
+  });
+  return (await Promise.all(found)).filter((folder) => folder !== undefined);
 }
 
 /** All folders of this account that are named like a state folder, whatever is in them. */
 export async function ownFolders(): Promise<readonly OwnFolder[]> {
-  const found: OwnFolder[] = [];
-  for (const parent of parentFolders()) {
-    const names = await readdir(parent).catch(() => []);
-    for (const name of names) {
-      if (!name.startsWith(FOLDER_PREFIX)) continue;
-      const path = join(parent, name);
-      const stat = await lstat(path).catch(() => undefined);
-      if (stat === undefined || !stat.isDirectory() || !isOurs(stat)) continue;
-      found.push({ path, uid: stat.uid, gid: stat.gid, changedMilliseconds: stat.mtimeMs });
-    }
-  }
-  return found;
+  const found = await Promise.all(parentFolders().map(ownFoldersIn));
+  return found.flat();
+}
+
+async function ownFoldersIn(parent: string): Promise<readonly OwnFolder[]> {
+  const names = await readdir(parent).catch(() => []);
+  const paths = names
+    .filter((name) => name.startsWith(FOLDER_PREFIX))
+    .map((name) => join(parent, name));
+  // All at once: it is on the way of every start, and a shared machine may have many.
+  const found = paths.map(async (path) => {
+    const stat = await lstat(path).catch(() => undefined);
+    if (stat === undefined || !stat.isDirectory() || !isOurs(stat)) return undefined;
+    return { path, uid: stat.uid, gid: stat.gid, changedMilliseconds: stat.mtimeMs };
+  });
+  return (await Promise.all(found)).filter((folder) => folder !== undefined);
 }
 
 function isOurs({ uid, gid }: Identity): boolean {

@@ -1,16 +1,20 @@
 /** A local service in a process of its own, as it is meant to be used; talks to its test by IPC. */
-import type { LocalNotice, LocalServiceOptions } from "../index.ts";
+import type { LocalNotice } from "../index.ts";
 import { closeInheritedDescriptors } from "../spawner/inherited-descriptors.ts";
+import type { TestServiceOptions } from "./test-service.ts";
 
 closeInheritedDescriptors();
 
+const { prepare = false, ...options } = JSON.parse(process.argv[2] ?? "{}") as TestServiceOptions;
+const { prepareLocalService } = await import("../prepare-local-service.ts");
+const prepared = prepare ? prepareLocalService(options) : undefined;
 const { LocalServiceError, startLocalService } = await import("../index.ts");
 const notices: LocalNotice[] = [];
 
 try {
-  const options = JSON.parse(process.argv[2] ?? "{}") as LocalServiceOptions;
   const service = await startLocalService({
     ...options,
+    ...(prepared && { prepared }),
     onNotice: (notice) => void notices.push(notice),
   });
   process.on("message", (message) => {

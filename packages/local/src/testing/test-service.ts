@@ -21,7 +21,10 @@ export type SpecInit = MessageInitShape<typeof SandboxSpecSchema>;
 type ContainerInit = NonNullable<SpecInit["containers"]>[number];
 
 /** What can be given to a service in another process. */
-export type TestServiceOptions = Omit<LocalServiceOptions, "onNotice" | "routes">;
+export type TestServiceOptions = Omit<LocalServiceOptions, "onNotice" | "routes" | "prepared"> & {
+  /** With `prepareLocalService`, before the service is loaded. */
+  readonly prepare?: boolean;
+};
 
 export interface TestService {
   readonly baseUrl: string;

@@ -1,23 +1,28 @@
 import { Connection, Sandbox } from "@tidybox/client";
-import type { ResolvedConfig } from "@tidybox/fixtures";
+import { type ResolvedConfig, isServedLocally } from "@tidybox/fixtures";
 import type { DoctorReport, Finding } from "./report.ts";
 import { trySandbox } from "./try-sandbox.ts";
 
 const LIST_SECONDS = 20;
 
-/** Asks the service for a listing; makes a sandbox only when told to, as that costs money. */
+/** Asks the service for a listing; makes a sandbox only when told to, as that may cost money. */
 export async function examineRemote(
   { backend, backendReason, sandbox: options }: ResolvedConfig,
   image: string,
   run: boolean,
 ): Promise<DoctorReport> {
-  const report = { backend, backendReason, engine: undefined } as const;
   const connection = new Connection();
   try {
     const listed = await list(connection);
-    if (listed.state === "missing" || !run) {
-      const findings = listed.state === "missing" ? [listed] : [listed, offer(image)];
-      return { ...report, usable: listed.state !== "missing", findings, images: [] };
+    const isThere = listed.state !== "missing";
+    const servedLocally = isThere && (await isServedLocally(connection));
+    const report = {
+      ...{ backend, backendReason, engine: undefined },
+      ...(servedLocally ? { localServiceUrl: connection.baseUrl } : {}),
+    };
+    if (!isThere || !run) {
+      const findings = isThere ? [listed, offer(image, servedLocally)] : [listed];
+      return { ...report, usable: isThere, findings, images: [] };
     }
     const trial = await trySandbox(connection, options, image);
     const images = trial.inside === undefined ? [] : [trial.inside];
@@ -45,13 +50,14 @@ async function list(connection: Connection): Promise<Finding> {
   }
 }
 
-function offer(image: string): Finding {
+function offer(image: string, servedLocally: boolean): Finding {
   return {
     name: "sandbox",
     state: "ok",
-    detail:
-      `none was made: one of ${image} would be billed for some seconds (at most 120, its lifetime), ` +
-      "and counts against the quota meanwhile",
+    detail: servedLocally
+      ? `none was made: whether one of ${image} works there shows when one is`
+      : `none was made: one of ${image} would be billed for some seconds (at most 120, its lifetime), ` +
+        "and counts against the quota meanwhile",
     remedy: "tidybox doctor --run makes it, runs commands in it and stops it.",
   };
 }

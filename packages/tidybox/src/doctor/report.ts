@@ -15,6 +15,8 @@ export interface DoctorReport {
   /** Whether tests would have sandboxes here. */
   readonly usable: boolean;
   readonly backend: "coreweave" | "local";
+  /** Of the local service (`tidybox serve`) that answers in the platform's place, if one does. */
+  readonly localServiceUrl?: string;
   readonly backendReason: string;
   /** Undefined with the remote service, and where none works. */
   readonly engine: string | undefined;
@@ -41,7 +43,10 @@ const VERSION_LENGTH = 60;
 /** For a person. */
 export function reportLines(report: DoctorReport): readonly string[] {
   const { usable, backend, backendReason, engine, findings, images } = report;
-  const lines = [`backend  ${backend} (${backendReason})`];
+  const { localServiceUrl } = report;
+  // As the account of a run calls it.
+  const shown = localServiceUrl === undefined ? backend : `local, served at ${localServiceUrl}`;
+  const lines = [`backend  ${shown} (${backendReason})`];
   if (engine !== undefined) lines.push(`engine   ${engine}`);
   lines.push("");
   const width = Math.max(...findings.map(({ name }) => name.length));

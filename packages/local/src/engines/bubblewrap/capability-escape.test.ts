@@ -11,6 +11,7 @@ import {
   type TestService,
 } from "../../testing/test-service.ts";
 import { foreignEtc } from "./etc-template.ts";
+import { findHostLoader } from "./host-loader.ts";
 import { mappedImageRoot } from "./image-root.ts";
 
 /** Ways to put something else in the place of a top-level name. */
@@ -67,7 +68,7 @@ describe("a sandbox that wants the capabilities of what leads to its commands", 
     // Its own programs no longer load after this: by the host's loader they do.
     const replaced = await inside(`${all}; exit 0`);
     expect(replaced.exitCode).not.toBe(126);
-    const { hostProgram } = mappedImageRoot(image, foreignEtc(image));
+    const { hostProgram } = mappedImageRoot(image, foreignEtc(image), await findHostLoader());
     const here = (word: string) => word.replace(/^\/\.host\//, "/usr/");
     const status = await run(
       service.client,
@@ -90,7 +91,7 @@ describe("a sandbox that wants the capabilities of what leads to its commands", 
 
   test("cannot replace the host's programs beside those of its image", async () => {
     const id = await createRunning(service.client, specOf({ image: "imaged" }));
-    const { hostProgram } = mappedImageRoot(image, foreignEtc(image));
+    const { hostProgram } = mappedImageRoot(image, foreignEtc(image), await findHostLoader());
     const inside = (name: string, ...args: string[]) =>
       run(service.client, id, ...hostProgram(name), ...args);
     // That files can be made and renamed there shows that the attempts below fail for a reason.
@@ -105,7 +106,7 @@ describe("a sandbox that wants the capabilities of what leads to its commands", 
 
   test("cannot name a library to load in an image's /etc", async () => {
     const id = await createRunning(service.client, specOf({ image: "imaged" }));
-    const { hostProgram } = mappedImageRoot(image, foreignEtc(image));
+    const { hostProgram } = mappedImageRoot(image, foreignEtc(image), await findHostLoader());
     await service.client.writeFile({
       sandboxId: id,
       path: "/tmp/preload",

@@ -1,6 +1,7 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { promisify } from "node:util";
 
 const LOADERS = [
   "/lib64/ld-linux-x86-64.so.2",
@@ -18,37 +19,42 @@ const LEADING = ["setpriv", ...(existsSync("/usr/bin/prlimit") ? ["prlimit"] : [
 export type ProgramWords = (name: string) => readonly string[];
 
 /**
- * Runs programs of the host's /usr, seen at `usr`, by naming the host's loader and its folder of
- * libraries: nothing but /usr then decides what is loaded, whatever else a sandbox changes.
- *
- * Undefined when this host's loader is not below /usr, or when a leading program loads anything
- * from elsewhere than the loader's own folder.
+ * The host's loader. Undefined when it is not below /usr, or when a leading program loads anything
+ * from elsewhere than the loader's own folder. Never rejects.
  */
-export function programsByLoader(usr: string): ProgramWords | undefined {
+export async function findHostLoader(): Promise<string | undefined> {
   const loader = LOADERS.filter((path) => existsSync(path))
     .map((path) => realpathSync(path))
     .find((path) => path.startsWith("/usr/"));
   if (loader === undefined) return undefined;
-  const words = (at: string): ProgramWords => {
-    const inside = (path: string): string => `${at}${path.slice("/usr".length)}`;
-    const options = [
-      // Of the image's /etc/ld.so.cache nothing may be believed. musl has none, and no such option.
-      ...(basename(loader).startsWith("ld-linux") ? ["--inhibit-cache"] : []),
-      ...["--library-path", dirname(inside(loader))],
-    ];
-    return (name) => [inside(loader), ...options, inside(`/usr/bin/${name}`)];
-  };
-  return LEADING.every((name) => loadsFrom(dirname(loader), words("/usr")(name)))
-    ? words(usr)
-    : undefined;
+  const words = programsByLoader(loader, "/usr");
+  const loads = LEADING.map((name) => loadsFrom(dirname(loader), words(name)));
+  return (await Promise.all(loads)).every(Boolean) ? loader : undefined;
+}
+
+/**
+ * Runs programs of the host's /usr, seen at `usr`, by naming the host's loader and its folder of
+ * libraries: nothing but /usr then decides what is loaded, whatever else a sandbox changes.
+ */
+export function programsByLoader(loader: string, usr: string): ProgramWords {
+  const inside = (path: string): string => `${usr}${path.slice("/usr".length)}`;
+  const options = [
+    // Of the image's /etc/ld.so.cache nothing may be believed. musl has none, and no such option.
+    ...(basename(loader).startsWith("ld-linux") ? ["--inhibit-cache"] : []),
+    ...["--library-path", dirname(inside(loader))],
+  ];
+  return (name) => [inside(loader), ...options, inside(`/usr/bin/${name}`)];
 }
 
 /** Whether the loader finds all libraries of a program in this folder. */
-function loadsFrom(folder: string, [loader = "", ...rest]: readonly string[]): boolean {
+async function loadsFrom(
+  folder: string,
+  [loader = "", ...rest]: readonly string[],
+): Promise<boolean> {
   try {
-    const options = { encoding: "utf8", timeout: LIST_MILLISECONDS, env: {} } as const;
-    const listed = execFileSync(loader, ["--list", ...rest], { ...options, stdio: "pipe" });
-    return listed
+    const options = { timeout: LIST_MILLISECONDS, env: {} };
+    const { stdout } = await promisify(execFile)(loader, ["--list", ...rest], options);
+    return stdout
       .split("\n")
       .map((line) => / => (\S+)/.exec(line)?.[1])
       .every((path) => path === undefined || dirname(realpathSync(path)) === realpathSync(folder));

@@ -38,9 +38,14 @@ const OWN = new Set([
 const HOST_USR = "/.host";
 
 /** The host's own programs: what an image without a root directory runs on. */
-export function hostImageRoot(etc: CurrentEtc, tools: readonly ToolBind[]): ImageRoot {
+export function hostImageRoot(
+  etc: CurrentEtc,
+  tools: readonly ToolBind[],
+  loader: string | undefined,
+): ImageRoot {
   const links = hostLinks();
-  const byLoader = links && programsByLoader("/usr");
+  const byLoader =
+    links === undefined || loader === undefined ? undefined : programsByLoader(loader, "/usr");
   return {
     args: byLoader === undefined ? hostRootArguments() : ["--ro-bind", "/usr", "/usr"],
     links: byLoader === undefined ? {} : (links ?? {}),
@@ -60,12 +65,15 @@ export function hostImageRoot(etc: CurrentEtc, tools: readonly ToolBind[]): Imag
  *
  * Throws when this host's programs cannot be run by a loader below /usr.
  */
-export function mappedImageRoot(root: string, etcTemplate: EtcTemplate): ImageRoot {
+export function mappedImageRoot(
+  root: string,
+  etcTemplate: EtcTemplate,
+  loader: string | undefined,
+): ImageRoot {
   const extra = readdirSync(root).filter((name) => !OWN.has(name));
   const own = join(root, "etc");
   const etc = existsSync(own) ? foreignEtc(own) : etcTemplate;
-  const hostProgram = programsByLoader(HOST_USR);
-  if (hostProgram === undefined) {
+  if (loader === undefined) {
     throw new Error(
       `the image ${root} cannot be used: this host's loader, or what its programs load, is not below /usr`,
     );
@@ -78,7 +86,7 @@ export function mappedImageRoot(root: string, etcTemplate: EtcTemplate): ImageRo
     ],
     links: {},
     path: SYSTEM_PATH,
-    hostProgram,
+    hostProgram: programsByLoader(loader, HOST_USR),
     etc,
     tools: [],
   };

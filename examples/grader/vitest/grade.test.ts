@@ -1,5 +1,6 @@
 import { describe, expect, type Run, type Sandbox } from "@tidybox/vitest";
-import { grade, SUBMISSION_FOLDER } from "./grade.ts";
+import { grade, SUBMISSION_FOLDER } from "../src/grade.ts";
+import { listRunning } from "../src/running.ts";
 import { test } from "./grader-test.ts";
 
 const ACCEPTED = { verdict: { kind: "accepted" }, failedCase: undefined, acceptedCases: 4 };
@@ -107,12 +108,12 @@ describe("a submission that forks", () => {
     // No mark in its environment, no parent, no terminal: nothing to find it by.
     const hide = "env -i setsid sleep 86414 </dev/null >/dev/null 2>&1 &";
     expect(await sandbox.exec(["sh", "-c", hide])).toSucceed();
-    await expect.poll(() => sandbox.exec(["sh", "-c", RUNNING])).toPrint("sleep 86414");
+    await expect.poll(() => listRunning(sandbox)).toPrint("sleep 86414");
     await sandbox.stop();
-    await expect(sandbox.exec(["sh", "-c", RUNNING])).rejects.toThrow(sandbox.id);
+    await expect(listRunning(sandbox)).rejects.toThrow(sandbox.id);
     // A new one shares nothing with it.
     const next = await createSandbox();
-    expect(await next.exec(["sh", "-c", RUNNING])).not.toPrint("sleep 86414");
+    expect(await listRunning(next)).not.toPrint("sleep 86414");
   });
 });
 
@@ -144,11 +145,8 @@ describe("a submission that floods", () => {
 async function expectNotRunning(sandbox: Sandbox, run: Run, words: string): Promise<void> {
   // There it would be the machine's processes; the grader has looked for its own by their mark.
   if (run.engine === "process") return;
-  const running = await sandbox.exec(["sh", "-c", RUNNING]);
+  const running = await listRunning(sandbox);
   // It has looked: the list holds at least the shell that makes it.
   expect(running).toPrint("sh -c");
   expect(running).not.toPrint(words);
 }
-
-/** Prints the command line of every process in the sandbox. */
-const RUNNING = `for process in /proc/[0-9]*; do tr '\\0' ' ' <"$process/cmdline"; echo; done 2>/dev/null`;

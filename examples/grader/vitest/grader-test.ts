@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { test as base, type Sandbox, type SandboxOptions } from "@tidybox/vitest";
-import { loadProblem, type Problem } from "./problem.ts";
-import { loadSubmission, type Submission } from "./submission.ts";
+import { loadProblem, type Problem } from "../src/problem.ts";
+import { loadSubmission, type Submission } from "../src/submission.ts";
 
 const EXAMPLE = join(import.meta.dirname, "..");
 

@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import { beforeEach, describe, expect, test as base } from "@tidybox/vitest";
+import { knownPackages } from "../src/packages.ts";
+import { EVIL_PACKAGE, hasNode, probe } from "../src/probe.ts";
+import { assertNothingReached, runOnHost, VARIABLE } from "../src/proofs.ts";
+import { successes } from "../src/report.ts";
+import { type Host, openHost } from "../src/targets.ts";
+
+const test = base.extend<{ readonly host: Host }>({
+  host: async ({ run }, use) => {
+    // On a service's machine, a file such as /root/.bashrc is the image's own.
+    const host = await openHost({ variable: VARIABLE, home: run.backend === "local" });
+    await use(host);
+    await host.close();
+  },
+});
+
+beforeEach(({ run, skip }) => {
+  skip(run.engine === "process", 'the engine "process" cannot deny egress and hides no files');
+});
+
+describe("a published package", () => {
+  test.for(knownPackages((names) => expect.arrayContaining([...names])))(
+    "$name works, and could not reach anything",
+    async (known, { sandbox, host, run, skip }) => {
+      skip(!(await hasNode(sandbox)), "node is not in the sandbox");
+      const report = await probe(sandbox, known.name, host.targets);
+      expect(report.answer).toEqual(known.answer);
+      expect(report.touched).toEqual(known.touched);
+      await assertNothingReached(report.loot, host, run.backend);
+    },
+  );
+});
+
+describe("the evil package", () => {
+  test("gets everything where no sandbox is in its way", async ({ host, skip }) => {
+    skip(!existsSync("/proc/self/cmdline"), "processes are found in /proc, which is not here");
+    const found = await runOnHost(host.targets);
+    expect(successes(found)).toEqual(Object.keys(found));
+    expect(found["environment variable"]).toEqual({ got: process.env[VARIABLE] });
+    expect(host.connections()).toBe(2);
+    expect(await host.victim()).toBe("owned");
+  });
+
+  test("tries it all in a sandbox, is seen, and gets nothing", async ({
+    sandbox,
+    host,
+    run,
+    skip,
+  }) => {
+    skip(!(await hasNode(sandbox)), "node is not in the sandbox");
+    const { answer, touched, loot } = await probe(sandbox, EVIL_PACKAGE.name, host.targets);
+    const { listener, files, victim } = host.targets;
+    expect(touched.files).toEqual(expect.arrayContaining(["/proc", victim, ...files]));
+    expect(touched.network).toEqual(
+      expect.arrayContaining([`${listener.host}:${listener.port}`, "1.1.1.1:443"]),
+    );
+    expect(touched.network).toContain("registry.npmjs.org");
+    expect(touched.programs).toHaveLength(1);
+    expect(touched.variables).toContain(VARIABLE);
+    expect(answer).toBe(Object.keys(loot).length);
+    await assertNothingReached(loot, host, run.backend);
+  });
+
+  test("leaves nothing behind for the next", async ({ createSandbox, skip }) => {
+    const first = await createSandbox();
+    skip(!(await hasNode(first)), "node is not in the sandbox");
+    await first.writeFile("/tmp/implant.js", "evil");
+    await first.writeFile("/workspace/node_modules/ms/index.js", "evil");
+    await first.stop();
+    const next = await createSandbox();
+    expect(await next.exec(["ls", "/tmp", "/workspace"])).not.toPrint(/implant|node_modules/);
+  });
+});
