@@ -21,18 +21,23 @@ export interface Launch {
 }
 
 /** One of each tool, and of the hard ones. */
-const SAMPLE = new Set(["none", "babel ie 11", "ts-jest ES5", "swc es2015"]);
+const SAMPLE = ["none", "babel ie 11", "ts-jest ES5", "swc es2015"];
+/** Where the pool or the Node is what differs. */
+const ONE = ["none"];
 
 /**
  * The transpiler is what decides how a fixture is found, so CI runs all of them, in one pool on one
- * Node, and samples in the others. `TIDYBOX_TEST_JEST_MATRIX=full` runs every cell.
+ * Node as CommonJS, samples as ES modules, and one in the other pools and on the other Node.
+ * `TIDYBOX_TEST_JEST_MATRIX=full` runs every cell.
  */
 export function wantedLaunches(env: NodeJS.ProcessEnv = process.env): readonly Launch[] {
-  const full = env["TIDYBOX_TEST_JEST_MATRIX"] === "full";
+  if (env["TIDYBOX_TEST_JEST_MATRIX"] === "full") return allLaunches();
   return allLaunches().flatMap((launch) => {
-    if (full || (launch.pool === "workers" && launch.node === "24")) return [launch];
+    const isUsual = launch.pool === "workers" && launch.node === "24";
+    if (isUsual && launch.modules === "cjs") return [launch];
     if (launch.pool !== "workers" && launch.node === "22") return [];
-    return [{ ...launch, transpilers: TRANSPILERS.filter(({ name }) => SAMPLE.has(name)) }];
+    const names = isUsual ? SAMPLE : ONE;
+    return [{ ...launch, transpilers: TRANSPILERS.filter(({ name }) => names.includes(name)) }];
   });
 }
 
