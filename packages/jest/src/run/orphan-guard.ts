@@ -1,4 +1,5 @@
-import { isRunner } from "./run-of-runner.ts";
+/** The program that Jest forks its workers with. */
+const WORKER_PROGRAM = /[\\/]jest-worker[\\/]/;
 
 /**
  * A fork of Jest's outlives its runner for as long as the running test takes, an endless one for
@@ -8,8 +9,9 @@ import { isRunner } from "./run-of-runner.ts";
  *   Jest ends it by force
  */
 export function dieWithTheRunner(): () => void {
-  // A runner may be somebody's fork itself, who need not stay.
-  if (process.send === undefined || isRunner()) return () => {};
+  // In band this is the runner, which may be somebody's fork itself, who need not stay.
+  const isWorker = process.send !== undefined && WORKER_PROGRAM.test(process.argv[1] ?? "");
+  if (!isWorker) return () => {};
   const die = (): void => {
     process.kill(process.pid, "SIGKILL");
   };

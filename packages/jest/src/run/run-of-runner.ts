@@ -21,11 +21,6 @@ interface RunnersRun {
 const KEY = Symbol.for("tidybox.jest.run");
 const shared = globalThis as { [KEY]?: RunnersRun | undefined };
 
-/** This process is the runner: where tests run in it, they run in band. */
-export function isRunner(): boolean {
-  return shared[KEY] !== undefined;
-}
-
 /**
  * Starts the run's coordinator and leaves in the environment where workers find it.
  *

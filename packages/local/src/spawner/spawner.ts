@@ -110,16 +110,26 @@ export class Spawner {
     const { folder, relayMain: _, ...helperOptions } = options;
     const fifoFolder = join(folder, "pipes");
     mkdirSync(fifoFolder, { mode: 0o700, recursive: true });
-    const input = await InputSocket.listen(join(folder, "input.sock"));
+    const inputSocket = join(folder, "input.sock");
+    // First of all the process: it takes longest, and connects to the socket later.
+    const starting = Helper.start({ ...helperOptions, inputSocket });
+    const listening = InputSocket.listen(inputSocket);
+    // Whoever fails while the other one is awaited is awaited next.
+    for (const begun of [starting, listening]) begun.catch(() => {});
+    let input: InputSocket | undefined;
     try {
+      input = await listening;
       if (options.identity !== undefined) {
         const { uid, gid } = options.identity;
         for (const path of [fifoFolder, input.path]) chownSync(path, uid, gid);
       }
-      const helper = await Helper.start({ ...helperOptions, inputSocket: input.path });
-      return new Spawner(helper, input, fifoFolder, options);
+      return new Spawner(await starting, input, fifoFolder, options);
     } catch (error) {
-      input.close();
+      input?.close();
+      await starting.then(
+        (helper) => helper.close(),
+        () => {},
+      );
       throw error;
     }
   }
