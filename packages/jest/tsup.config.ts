@@ -18,7 +18,6 @@ export default defineConfig([
     entry: ["src/environment.ts", "src/global-setup.ts", "src/global-teardown.ts"],
     format: ["cjs"],
     dts: true,
-    cjsInterop: true,
   },
   {
     ...shared,
