@@ -42,29 +42,25 @@ export function prepareLocalService({
 }: PrepareOptions): PreparedLocalService {
   const notices: LocalNotice[] = [];
   const onNotice = (notice: LocalNotice): void => void notices.push(notice);
+  const opening = findHostTools().then((tools) =>
+    openWorkplace({ keepRoot, tools, label, onNotice, identity }),
+  );
   let looking: Promise<HostPrograms> | undefined;
   const hostPrograms = (): Promise<HostPrograms> => (looking ??= lookAtHostPrograms());
-  const begun = findHostTools().then((tools) => {
-    // The helper first: it takes longest, and each process started before it holds it up.
-    const opening = openWorkplace({ keepRoot, tools, label, onNotice, identity });
-    if (engine === "auto" || engine === "bubblewrap") void hostPrograms();
-    const removing = removeLeftovers(onNotice);
-    // Whoever asks for the workplace hears of it.
-    for (const each of [opening, removing]) each.catch(() => {});
-    return { opening, removing };
-  });
-  begun.catch(() => {});
+  if (engine === "auto" || engine === "bubblewrap") void hostPrograms();
+  const removing = removeLeftovers(onNotice);
+  // Whoever asks for the workplace hears of it.
+  for (const begun of [opening, removing]) begun.catch(() => {});
   return {
     hostPrograms,
     workplace: async (tell) => {
       // What is left of others is done when we go on: it too needs whoever started this process.
-      const { opening, removing } = await begun;
       const [workplace] = await Promise.all([opening, removing]);
       for (const notice of notices.splice(0)) tell(notice);
       return workplace;
     },
     close: async () => {
-      const workplace = await begun.then(({ opening }) => opening).catch(() => undefined);
+      const workplace = await opening.catch(() => undefined);
       await workplace?.close();
     },
   };

@@ -110,26 +110,16 @@ export class Spawner {
     const { folder, relayMain: _, ...helperOptions } = options;
     const fifoFolder = join(folder, "pipes");
     mkdirSync(fifoFolder, { mode: 0o700, recursive: true });
-    const inputSocket = join(folder, "input.sock");
-    // First of all the process: it takes longest, and connects to the socket later.
-    const starting = Helper.start({ ...helperOptions, inputSocket });
-    const listening = InputSocket.listen(inputSocket);
-    // Whoever fails while the other one is awaited is awaited next.
-    for (const begun of [starting, listening]) begun.catch(() => {});
-    let input: InputSocket | undefined;
+    const input = await InputSocket.listen(join(folder, "input.sock"));
     try {
-      input = await listening;
       if (options.identity !== undefined) {
         const { uid, gid } = options.identity;
         for (const path of [fifoFolder, input.path]) chownSync(path, uid, gid);
       }
-      return new Spawner(await starting, input, fifoFolder, options);
+      const helper = await Helper.start({ ...helperOptions, inputSocket: input.path });
+      return new Spawner(helper, input, fifoFolder, options);
     } catch (error) {
-      input?.close();
-      await starting.then(
-        (helper) => helper.close(),
-        () => {},
-      );
+      input.close();
       throw error;
     }
   }
