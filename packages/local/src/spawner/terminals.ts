@@ -11,6 +11,9 @@ type ResizeRequest = Extract<HelperRequest, { type: "resize" }>;
 /** This very program, even where its path has become unreadable with root given up. */
 const NODE = existsSync("/proc/self/exe") ? "/proc/self/exe" : process.execPath;
 
+/** Much longer than a message takes that was sent before its sender ended. */
+const LAST_WORDS_MILLISECONDS = 1000;
+
 interface OpenTerminal {
   readonly holder: ChildProcess;
   pid: number | undefined;
@@ -59,7 +62,7 @@ export class Terminals {
       end({ type: "ended", id, code: message.code, signal: message.signal, stderrTail: "" });
     });
     holder.once("error", (error) => end({ type: "failed", id, reason: error.message }));
-    holder.once("exit", () => {
+    const gone = (): void => {
       this.#open.delete(id);
       if (terminal.pid !== undefined) killTerminalProcesses(terminal.pid);
       end(
@@ -67,6 +70,15 @@ export class Terminals {
           ? { type: "failed", id, reason: "the process that should hold the terminal has ended" }
           : { type: "ended", id, code: null, signal: "SIGKILL", stderrTail: "" },
       );
+    };
+    holder.once("exit", () => {
+      // What it has said last may still be on its way: Node tells of an exit before it has read it.
+      if (!holder.connected) return gone();
+      const late = setTimeout(gone, LAST_WORDS_MILLISECONDS);
+      holder.once("disconnect", () => {
+        clearTimeout(late);
+        gone();
+      });
     });
     tell(holder, { type: "open", id, command, socket, native: support.native });
   }
