@@ -17,6 +17,7 @@ import { Creation, type Undoing, undoSandbox } from "./creation.ts";
 import type { SandboxHandle } from "./handle.ts";
 import { pollUntil } from "./poll.ts";
 import { toSandboxState } from "./state.ts";
+import { usualTimes } from "./usual-time.ts";
 
 export interface StartOptions {
   /** Gives up: what was made is stopped. */
@@ -99,6 +100,7 @@ export async function startSandbox(
       (seen) => isReady(seen) || hasFailed(seen),
       deadline.signal,
       {
+        usual: usualTimes(connection).start,
         outageBudgetSeconds,
         onFailure: (error) => {
           onFailedTry?.(error);
