@@ -17,7 +17,7 @@ interface Block extends DescribeBlock {
 /** A file as its tests define it. */
 class TestFile {
   readonly options = new Map<DescribeBlock, readonly SandboxOptions[]>();
-  readonly outlook = new FileOutlook((block) => this.#optionsIn(block));
+  readonly outlook = new FileOutlook((inner) => this.#optionsIn(inner));
   readonly root: Block = block("ROOT_DESCRIBE_BLOCK");
 
   state(more: Partial<CircusState> = {}): CircusState {
@@ -125,16 +125,14 @@ test("only and -t have their say", () => {
 
 test("tests with other options are others; the same options in another describe are the same", () => {
   const file = new TestFile();
-  const [one, two, three, four] = ["one", "two", "three", "four"].map((name) =>
-    file.describe(name),
-  );
+  const one = file.describe("one");
+  const two = file.describe("two");
+  const three = file.describe("three");
+  const four = file.describe("four");
   const content = (text: string) => ({ files: { "/a": new TextEncoder().encode(text) } });
-  for (const [each, text] of [
-    [one, "x"],
-    [two, "x"],
-    [three, "y"],
-  ] as const)
-    if (each !== undefined) file.options.set(each, [content(text)]);
+  file.options.set(one, [content("x")]);
+  file.options.set(two, [content("x")]);
+  file.options.set(three, [content("y")]);
   const first = file.test("first", SANDBOX, { parent: one });
   file.test("second", SANDBOX, { parent: one });
   file.test("the same", SANDBOX, { parent: two });

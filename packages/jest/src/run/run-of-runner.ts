@@ -36,9 +36,10 @@ export async function beginRun(
   const run: RunnersRun = { started, users: 1, forgetExit: () => {} };
   shared[KEY] = run;
   try {
-    const { handoverFile, notices, ...ofRun } = await started;
-    if (selectsByName(globalConfig)) ofRun.testsAreFiltered();
-    else if (runsEverything(globalConfig)) ofRun.expectTests("all-known");
+    const begun = await started;
+    if (selectsByName(globalConfig)) begun.testsAreFiltered();
+    else if (runsEverything(globalConfig)) begun.expectTests("all-known");
+    const { handoverFile, notices } = begun;
     process.env[HANDOVER_VARIABLE] = handoverFile;
     if (handoverFile !== undefined) run.forgetExit = removeAtExit(handoverFile);
     for (const notice of notices) say(`tidybox: ${notice}`);
