@@ -12,6 +12,7 @@ import { lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
 import { reapLeaked } from "./cases/reap.ts";
+import { scale } from "./cases/scale.ts";
 import { streaming } from "./cases/streaming.ts";
 import { thousandExecs } from "./cases/thousand-execs.ts";
 import { type Result, printReport } from "./report.ts";
@@ -37,6 +38,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
   "jest-tests": () => jestTests(quick ? 8 : 200),
   "jest-cold": () => jestCold(quick ? 1 : 11),
+  scale: () => scale(quick ? [64, 256] : [100, 1000, 10_000]),
   "jest-memory": () => jestMemory(quick ? 1 : 7),
 };
 
