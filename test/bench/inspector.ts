@@ -52,7 +52,9 @@ export async function inspect(pid: number): Promise<Inspector> {
   const found = v.parse(v.object({ result: v.object({ value: v.number() }) }), evaluated);
   if (found.result.value !== pid) {
     socket.close();
-    throw new Error(`port ${PORT} is the inspector of process ${found.result.value}, not of ${pid}`);
+    throw new Error(
+      `port ${PORT} is the inspector of process ${found.result.value}, not of ${pid}`,
+    );
   }
   return {
     usedHeapBytes: async () => {
@@ -66,7 +68,9 @@ export async function inspect(pid: number): Promise<Inspector> {
       await ask("Profiler.start");
     },
     stopProfile: async () =>
-      JSON.stringify(v.parse(v.object({ profile: v.unknown() }), await ask("Profiler.stop")).profile),
+      JSON.stringify(
+        v.parse(v.object({ profile: v.unknown() }), await ask("Profiler.stop")).profile,
+      ),
     [Symbol.dispose]: () => socket.close(),
   };
 }
