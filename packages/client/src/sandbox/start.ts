@@ -75,7 +75,7 @@ export async function startSandbox(
     whenUnavailable === "wait" ? startTimeoutSeconds + RETRY_PAUSE_CEILING_SECONDS : undefined;
   let handle: SandboxHandle | undefined;
   let hasTurn = queue === undefined;
-  using deadline = new Deadline(startTimeoutSeconds, signal, () =>
+  using deadline: Deadline = new Deadline(startTimeoutSeconds, signal, () =>
     queue !== undefined && !hasTurn
       ? queuedError(startTimeoutSeconds, queue)
       : lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),
