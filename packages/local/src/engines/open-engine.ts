@@ -32,6 +32,8 @@ export interface OpenEngineOptions {
   readonly docker?: DockerConnection | undefined;
 }
 
+export type OpenEngine = (options: OpenEngineOptions) => Promise<Engine>;
+
 /** Why an engine cannot be used here, and what would help. */
 export interface EngineProblem {
   readonly reason: string;
