@@ -45,16 +45,22 @@ describe("a volume that shares its snapshot", () => {
   let snapshotId: string;
   beforeAll(async () => {
     service = await startTestService({ engine: "bubblewrap" });
-    const source = await createRunning(service.client, withVolumes([{ name: "data" }]));
-    expect(await text(source, FILL)).toBe("");
-    snapshotId = await ready(source);
-    await service.client.deleteSandbox({ sandboxId: source });
+    snapshotId = await filledSnapshot();
   });
   afterAll(() => service.close());
 
   async function text(sandboxId: string, script: string, folder = "/data"): Promise<string> {
     const { stdout, stderr } = await sh(service.client, sandboxId, `cd ${folder}; ${script}`);
     return stdout + stderr;
+  }
+
+  async function filledSnapshot(): Promise<string> {
+    const source = await createRunning(service.client, withVolumes([{ name: "data" }]));
+    const said = await text(source, FILL);
+    if (said !== "") throw new Error(said);
+    const id = await ready(source);
+    await service.client.deleteSandbox({ sandboxId: source });
+    return id;
   }
 
   async function ready(sandboxId: string): Promise<string> {

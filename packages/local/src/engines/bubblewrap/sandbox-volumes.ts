@@ -10,11 +10,12 @@ import type {
   PlannedRestore,
   SandboxPlan,
 } from "../engine.ts";
+import type { Borrowed } from "../shared-snapshots.ts";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
 import { checkArchive, SAID_BYTES } from "./archive-outcome.ts";
 import type { ContainedTar } from "./contained-tar.ts";
 import { type LayeredVolume, makeLayers, unlockLayers } from "./layered-volume.ts";
-import type { BorrowedTree, SnapshotTrees } from "./snapshot-trees.ts";
+import type { SnapshotTrees } from "./snapshot-trees.ts";
 import { volumeFolder } from "./sandbox-folder.ts";
 
 /** What volumes are made with, the same for all sandboxes. */
@@ -34,7 +35,7 @@ export class SandboxVolumes {
   readonly #folder: string;
   readonly #tools: VolumeTools;
   readonly #archiving = new Set<Promise<void>>();
-  readonly #borrowed: BorrowedTree[] = [];
+  readonly #borrowed: Borrowed<string>[] = [];
   readonly #layered = new Map<string, LayeredVolume>();
 
   constructor(plan: SandboxPlan, folder: string, tools: VolumeTools) {
@@ -117,7 +118,7 @@ export class SandboxVolumes {
       return tar.extract(restore.archive, folder, signal);
     }
     this.#borrowed.push(tree);
-    const layers = makeLayers(this.#folder, this.#layered.size, { folder, lower: tree.folder });
+    const layers = makeLayers(this.#folder, this.#layered.size, { folder, lower: tree.content });
     this.#layered.set(restore.volume, layers);
   }
 

@@ -3,6 +3,7 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { PlannedRestore } from "../engine.ts";
+import { type Borrowed, SharedSnapshots } from "../shared-snapshots.ts";
 import type { ContainedTar } from "./contained-tar.ts";
 import { makeLayers, mountingWords, unlockLayers } from "./layered-volume.ts";
 
@@ -25,93 +26,47 @@ export interface SnapshotTreesOptions {
   readonly discard: (folder: string) => void;
 }
 
-/** A snapshot's content, for as long as it is not given back. Nobody changes it. */
-export interface BorrowedTree {
-  readonly folder: string;
-  /** Safe to call twice. */
-  release(): void;
-}
-
-interface Tree {
-  readonly folder: string;
-  /** Resolves to whether it can be the lower layer of an overlay. */
-  readonly unpacked: Promise<boolean>;
-  users: number;
-  deleted: boolean;
-}
-
 /**
- * Snapshots that volumes begin with, unpacked once: each goes when its snapshot is deleted and no
- * volume shows it any more, and all of them with the service's folder.
+ * Snapshots that volumes begin with, unpacked once and changed by nobody: each goes when its snapshot
+ * is deleted and no volume shows it any more, and all of them with the service's folder.
  */
 export class SnapshotTrees {
   readonly #options: SnapshotTreesOptions;
-  readonly #trees = new Map<string, Tree>();
+  readonly #shared: SharedSnapshots<string>;
   #count = 0;
   #overlays: Promise<boolean> | undefined;
 
   constructor(options: SnapshotTreesOptions) {
     this.#options = options;
+    this.#shared = new SharedSnapshots({
+      make: ({ archive }) => this.#unpack(archive),
+      discard: options.discard,
+    });
   }
 
   /**
-   * Undefined where a volume had better be unpacked for its own: the snapshot is small, this machine
-   * has no overlays for us, or one would not show the content as it is.
+   * The folder that has it. Undefined where a volume had better be unpacked for its own: the snapshot
+   * is small, this machine has no overlays for us, or one would not show the content as it is.
    */
-  async borrow({ archive, snapshot }: PlannedRestore): Promise<BorrowedTree | undefined> {
-    if (statSync(archive).size < SHARED_FROM_BYTES) return undefined;
+  async borrow(restore: PlannedRestore): Promise<Borrowed<string> | undefined> {
+    if (statSync(restore.archive).size < SHARED_FROM_BYTES) return undefined;
     this.#overlays ??= this.#tryOverlay();
-    if (!(await this.#overlays)) return undefined;
-    const tree = this.#trees.get(snapshot.id) ?? this.#add(archive, snapshot);
-    tree.users += 1;
-    let released = false;
-    const release = (): void => {
-      if (released) return;
-      released = true;
-      tree.users -= 1;
-      this.#discardUnused(tree);
-    };
+    return (await this.#overlays) ? this.#shared.borrow(restore) : undefined;
+  }
+
+  async #unpack(archive: string): Promise<string | undefined> {
+    const { tar, discard } = this.#options;
+    const folder = this.#next();
+    const signal = AbortSignal.timeout(UNPACK_SECONDS * 1000);
     try {
-      if (await tree.unpacked) return { folder: tree.folder, release };
+      await tar.extract(archive, folder, signal);
+      if (await tar.isPlain(folder, signal)) return folder;
     } catch (error) {
-      release();
+      discard(folder);
       throw error;
     }
-    release();
+    discard(folder);
     return undefined;
-  }
-
-  #add(archive: string, { id, deleted }: PlannedRestore["snapshot"]): Tree {
-    const folder = this.#next();
-    const tree: Tree = {
-      folder,
-      unpacked: this.#unpack(archive, folder),
-      users: 0,
-      deleted: deleted.aborted,
-    };
-    this.#trees.set(id, tree);
-    const forget = (): void => {
-      if (tree.deleted) return;
-      tree.deleted = true;
-      this.#trees.delete(id);
-      this.#discardUnused(tree);
-    };
-    // It may work the next time: there was no room, say.
-    tree.unpacked.catch(forget);
-    if (deleted.aborted) this.#trees.delete(id);
-    else deleted.addEventListener("abort", forget, { once: true });
-    return tree;
-  }
-
-  async #unpack(archive: string, folder: string): Promise<boolean> {
-    const { tar } = this.#options;
-    const signal = AbortSignal.timeout(UNPACK_SECONDS * 1000);
-    await tar.extract(archive, folder, signal);
-    return tar.isPlain(folder, signal);
-  }
-
-  #discardUnused(tree: Tree): void {
-    if (tree.deleted && tree.users === 0) this.#options.discard(tree.folder);
   }
 
   #next(): string {
