@@ -1,6 +1,6 @@
-import type { Sandbox, SandboxOptions } from "@tidybox/client";
+import type { Sandbox } from "@tidybox/client";
 import { ConfigurationError } from "@tidybox/client/errors";
-import type { TestEnd } from "@tidybox/fixtures";
+import type { TestEnd, TestSandboxOptions } from "@tidybox/fixtures";
 import { Attempt, publicRun } from "@tidybox/fixtures/adapter";
 import type { Wanted } from "./circus/parameters.ts";
 import { FIXTURE_NAMES, TEST_FIXTURES, WORKER_FIXTURES } from "./fixture-names.ts";
@@ -17,7 +17,7 @@ export interface TestOfFile {
   /** 0: no limit, or not known. */
   readonly timeoutSeconds: number;
   /** What the file and the describes around it have set; later ones win. */
-  readonly options: readonly SandboxOptions[];
+  readonly options: readonly TestSandboxOptions[];
 }
 
 /** What a function gets in the parameter for fixtures; an object of the tests' realm. */
@@ -119,7 +119,7 @@ export class FileFixtures {
 /** One attempt of one test: the fixtures that it has asked for. */
 export class TestAttempt {
   readonly #file: FileFixtures;
-  readonly #options: readonly SandboxOptions[];
+  readonly #options: readonly TestSandboxOptions[];
   readonly #attempt: Attempt;
   #sandbox: Promise<Sandbox> | undefined;
 
@@ -152,7 +152,7 @@ export class TestAttempt {
       values["sandboxOptions"] = mergeSandboxOptions(...this.#options);
     }
     if (names.includes("createSandbox")) {
-      values["createSandbox"] = async (options?: SandboxOptions) =>
+      values["createSandbox"] = async (options?: TestSandboxOptions) =>
         (await this.#attempt.sandboxes()).create(options);
     }
     if (names.includes("sandbox")) values["sandbox"] = await this.#oneSandbox();

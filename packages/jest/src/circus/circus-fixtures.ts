@@ -1,4 +1,4 @@
-import type { SandboxOptions } from "@tidybox/client";
+import type { TestSandboxOptions } from "@tidybox/fixtures";
 import { ConfigurationError } from "@tidybox/client/errors";
 import type { FileFixtures, FixtureValues, TestAttempt } from "../file-fixtures.ts";
 import {
@@ -34,7 +34,7 @@ export class CircusFixtures {
   readonly #print: (text: string) => void;
   readonly #ownFolder: string;
   readonly #attempts = new Map<CircusTest, TestAttempt>();
-  readonly #options = new WeakMap<DescribeBlock, readonly SandboxOptions[]>();
+  readonly #options = new WeakMap<DescribeBlock, readonly TestSandboxOptions[]>();
   #state: CircusState | undefined;
   /** Set while the exported `test` defines a test. */
   #isExplicit = false;
@@ -88,7 +88,7 @@ export class CircusFixtures {
    *
    * @throws ConfigurationError in a test or a hook: then it is too late for some of them
    */
-  use(options: SandboxOptions): void {
+  use(options: TestSandboxOptions): void {
     const state = this.#state;
     if (state === undefined || state.hasStarted) {
       throw new ConfigurationError({
@@ -244,8 +244,8 @@ export class CircusFixtures {
   }
 
   /** The outermost first: the inner ones win. */
-  #optionsFor(test: CircusTest): readonly SandboxOptions[] {
-    const layers: SandboxOptions[] = [];
+  #optionsFor(test: CircusTest): readonly TestSandboxOptions[] {
+    const layers: TestSandboxOptions[] = [];
     for (let block: DescribeBlock | undefined = test.parent; block; block = block.parent)
       layers.unshift(...(this.#options.get(block) ?? []));
     return layers;

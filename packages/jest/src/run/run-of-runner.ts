@@ -40,10 +40,11 @@ export async function beginRun(
   const run: RunnersRun = { started, users: 1, forgetExit: () => {} };
   shared[KEY] = run;
   try {
-    const { handoverFile, notices } = await started;
+    const { handoverFile, notices, info, prepare } = await started;
     process.env[HANDOVER_VARIABLE] = handoverFile;
     if (handoverFile !== undefined) run.forgetExit = removeAtExit(handoverFile);
     for (const notice of notices) say(`tidybox: ${notice}`);
+    await prepare(info);
   } catch (error) {
     shared[KEY] = undefined;
     throw error;
