@@ -83,6 +83,26 @@ describe("what is prepared with a key", () => {
     expect(await service.list()).toEqual([]);
   });
 
+  test("is prepared anew where it is removed while a run uses it", async () => {
+    await using service = await startServe(lastBed());
+    await using project = await projectWith(KEPT, {
+      "a.test.ts": `
+        import { Snapshot } from "@tidybox/client";
+        import { expect, test } from "@tidybox/vitest";
+        test("first", async ({ sandbox }) => {
+          expect(await sandbox.readTextFile("/workspace/data.txt")).toBe("kept");
+          for (const each of await Snapshot.list().toArray()) await each.delete();
+        });
+        test("many", async ({ createSandbox }) => {
+          for (const sandbox of await Promise.all([createSandbox(), createSandbox(), createSandbox()]))
+            expect(await sandbox.readTextFile("/workspace/data.txt")).toBe("kept");
+        }, 60000);
+      `,
+    });
+    passed(await runVitest(project, { env: service.env }));
+    expect(timesPrepared(project)).toBe(2);
+  });
+
   test("by two runs at once is made by both, and one of them stays", async () => {
     await using service = await startServe(lastBed());
     const connection = connectionTo(service);

@@ -55,7 +55,12 @@ describe("prepare", () => {
     expect(linesOf(project, "prepared.log")).toHaveLength(1);
     // Of each of four tests two and one of the session; the last test's; the preparation's own.
     expect(run.account).toMatch(/14 sandboxes: 9 stopped by tests, 5 by sessions, 0 left/);
-    expect(serviceFolders(project)).toEqual([]);
+    await until(
+      "the end of the service",
+      15,
+      () => serviceFolders(project),
+      (left) => left.length === 0,
+    );
   });
 
   test("of a set of options that a test brings runs when it comes, with its own volumes", async () => {
