@@ -1,4 +1,4 @@
-import { stopMessage } from "./hand-over.ts";
+import { stopMessages } from "./hand-over.ts";
 import type { HelperMessage } from "./helper-messages.ts";
 import { HelperProcess } from "./helper-process.ts";
 import type { LiveSandbox } from "./live-sandbox.ts";
@@ -24,8 +24,10 @@ export class Guard {
   }
 
   add(sandbox: LiveSandbox): void {
+    const messages = stopMessages(sandbox);
+    if (messages.length === 0) return;
     this.#keys.add(sandbox.key);
-    this.#send([stopMessage(sandbox)]);
+    this.#send(messages);
   }
 
   drop(key: string): void {

@@ -11,18 +11,20 @@ import type { LiveSandbox } from "./live-sandbox.ts";
  * that waited all the time would cost 75 MB for each process that has a sandbox. Never throws: what may be left is said on stderr.
  */
 export function handOver(sandboxes: readonly LiveSandbox[], graceSeconds: number): void {
-  if (sandboxes.length === 0) return;
+  const messages = sandboxes.flatMap(stopMessages);
+  if (messages.length === 0) return;
   try {
     const helper = new HelperProcess();
-    helper.send([{ kind: "grace", seconds: graceSeconds }, ...sandboxes.map(stopMessage)]);
+    helper.send([{ kind: "grace", seconds: graceSeconds }, ...messages]);
     helper.close();
   } catch (error) {
     sayLeft(sandboxes, asError(error));
   }
 }
 
-export function stopMessage(sandbox: LiveSandbox): HelperMessage {
-  return { kind: "stop", key: sandbox.key, handover: sandbox.handover() };
+/** None for what ends with this process by itself. */
+export function stopMessages({ key, handover }: LiveSandbox): readonly HelperMessage[] {
+  return handover === undefined ? [] : [{ kind: "stop", key, handover: handover() }];
 }
 
 /** A process warning would come too late. */

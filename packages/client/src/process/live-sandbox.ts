@@ -13,16 +13,17 @@ export type Handover = { readonly service: ServiceAccess } & (
 );
 
 /**
- * Something of this process that must not outlive it: a sandbox, or a create whose answer is not
- * there yet. Plain enough to be shared by two copies of this package.
+ * Something of this process that must not outlive it: a sandbox, a create whose answer is not there
+ * yet, or starts that wait for their turn. Plain enough to be shared by two copies of this package.
  */
 export interface LiveSandbox {
   /** The same sandbox has the same key, whoever tells of it. */
   readonly key: string;
-  /** Empty for a create. */
+  /** Empty for what is not known to be a sandbox yet. */
   readonly sandboxId: string;
   readonly tags: readonly string[];
-  handover(): Handover;
+  /** For whoever goes on in our place. Left out where nothing was sent: the end of the process ends it. */
+  handover?(): Handover;
   /** Tells the service to stop it. @throws what kept it from that, also the signal's reason */
   stop(request: { readonly graceSeconds: number; readonly signal: AbortSignal }): Promise<void>;
 }

@@ -26,6 +26,8 @@ export interface CreationOptions {
   readonly startTimeoutSeconds: number;
   /** Of a service that does not answer. Default 30. */
   readonly outageBudgetSeconds?: number | undefined;
+  /** Awaited before each try, unless the create was given up. Its error ends the tries. */
+  readonly beforeTry?: (() => Promise<void>) | undefined;
   /** Told of each try that failed. */
   readonly onFailedTry?: ((error: TidyboxError) => void) | undefined;
 }
@@ -131,11 +133,24 @@ export class Creation {
           return !this.#givenUp || this.#mayExist;
         },
       },
-      (client, options) =>
-        fromTemplate === undefined
+      async (client, options) => {
+        await this.#mayTry();
+        return fromTemplate === undefined
           ? client.createSandbox(request, options)
-          : client.createSandboxFromTemplate(fromTemplate, options),
+          : client.createSandboxFromTemplate(fromTemplate, options);
+      },
     );
+  }
+
+  /** What may have been made is looked for without any queue. */
+  async #mayTry(): Promise<void> {
+    if (this.#givenUp) return;
+    try {
+      await this.#options.beforeTry?.();
+    } catch (error) {
+      this.giveUp();
+      throw error;
+    }
   }
 
   /** Stops what the create makes or has made. */

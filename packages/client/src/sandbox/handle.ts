@@ -20,6 +20,8 @@ export class SandboxHandle {
   snapshotStop: { readonly asked: string; readonly requestId: string } | undefined;
   /** Knows more than the service of what may have ended it. */
   endExplainer: EndExplainer | undefined;
+  /** In place of the stop at the end of an `await using` block; answers whether it has taken over. */
+  onDispose: (() => boolean) | undefined;
   #record: SandboxRecord | undefined;
   #stopping = false;
   #closedBecause: string | undefined;

@@ -49,7 +49,7 @@ export interface CallTarget {
 }
 
 export interface RunOptions extends SandboxOptions, CallTarget {
-  /** From the call to a running sandbox, waiting for quota included. Default 60. */
+  /** From the call to a running sandbox, waiting for a turn and for quota included. Default 60. */
   readonly startTimeoutSeconds?: number | undefined;
 }
 
@@ -399,10 +399,12 @@ export class Sandbox implements AsyncDisposable {
    * Stops it when an `await using` block is left. Does not throw: where the block itself threw, an
    * error from here would take its place (`SuppressedError` puts the later one in front), and no
    * dispose can know whether it did. A failure is a process warning instead, which names the
-   * sandbox. To have it thrown, call {@link Sandbox.stop}.
+   * sandbox. To have it thrown, call {@link Sandbox.stop}. Where its session has `releaseOnDispose`, it
+   * is released, and not waited for.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      if (this.#handle.onDispose?.() === true) return;
       await this.stop({ missingOk: true });
     } catch (error) {
       reportLeft([{ sandboxId: this.id, tags: this.tags, error: asError(error) }]);

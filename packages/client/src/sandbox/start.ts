@@ -16,13 +16,17 @@ import { reportLeft } from "./cleanup-report.ts";
 import { Creation, type Undoing, undoSandbox } from "./creation.ts";
 import type { SandboxHandle } from "./handle.ts";
 import { pollUntil } from "./poll.ts";
+import type { StartQueue } from "./start-queue.ts";
 import { toSandboxState } from "./state.ts";
+import { usualTimes } from "./usual-time.ts";
 
 export interface StartOptions {
   /** Gives up: what was made is stopped. */
   readonly signal?: AbortSignal | undefined;
-  /** From the call to a running sandbox, waiting for quota included. Default 60. */
+  /** From the call to a running sandbox, waiting for a turn and for quota included. Default 60. */
   readonly startTimeoutSeconds?: number | undefined;
+  /** Where it waits for its turn. Default: it does not. */
+  readonly queue?: StartQueue | undefined;
   /** Idempotency key. Default: a new one. */
   readonly requestId?: string | undefined;
   /** Template to make it from; the spec then holds what takes the place of parts of it. */
@@ -62,7 +66,7 @@ export async function startSandbox(
   spec: SandboxSpec,
   options: StartOptions,
 ): Promise<SandboxHandle> {
-  const { signal, startTimeoutSeconds = DEFAULT_START_TIMEOUT_SECONDS } = options;
+  const { signal, queue, startTimeoutSeconds = DEFAULT_START_TIMEOUT_SECONDS } = options;
   checkSeconds(startTimeoutSeconds, "startTimeoutSeconds");
   signal?.throwIfAborted();
   const { whenUnavailable = "retry", onFailedTry } = options;
@@ -70,17 +74,29 @@ export async function startSandbox(
   const outageBudgetSeconds =
     whenUnavailable === "wait" ? startTimeoutSeconds + RETRY_PAUSE_CEILING_SECONDS : undefined;
   let handle: SandboxHandle | undefined;
-  using deadline = new Deadline(startTimeoutSeconds, signal, () =>
-    lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),
+  let hasTurn = queue === undefined;
+  using deadline: Deadline = new Deadline(startTimeoutSeconds, signal, () =>
+    queue !== undefined && !hasTurn
+      ? queuedError(startTimeoutSeconds, queue)
+      : lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),
   );
+  // Nothing of it is tracked, let alone sent, while it waits here.
+  using turn = await queue?.turn(deadline.signal);
+  hasTurn = true;
   const creation = new Creation(connection, spec, {
     requestId: options.requestId ?? randomUUID(),
     templateId: options.templateId,
     whenQuotaExceeded: options.whenQuotaExceeded ?? "wait",
-    ...{ startTimeoutSeconds, outageBudgetSeconds, onFailedTry },
+    ...{ startTimeoutSeconds, outageBudgetSeconds },
+    beforeTry: turn?.beforeTry,
+    onFailedTry: (error) => {
+      turn?.failed(error);
+      onFailedTry?.(error);
+    },
   });
   try {
     handle = await abortable(creation.answer, deadline.signal);
+    turn?.accepted();
   } catch (error) {
     if (deadline.signal.aborted || creation.mayExist) await waitFor(creation.undo(), options);
     throw error;
@@ -99,6 +115,7 @@ export async function startSandbox(
       (seen) => isReady(seen) || hasFailed(seen),
       deadline.signal,
       {
+        usual: usualTimes(connection).start,
         outageBudgetSeconds,
         onFailure: (error) => {
           onFailedTry?.(error);
@@ -154,6 +171,13 @@ function failedError(
     sandboxId,
     stateReason,
     lastLogLines,
+  });
+}
+
+function queuedError(seconds: number, queue: StartQueue): TimeoutError {
+  return new TimeoutError({
+    message: `No sandbox within ${seconds} s: ${queue.describe()}. Nothing was sent of it.`,
+    advice: "Ask for fewer at once, raise startTimeoutSeconds, or the session's maxStarting.",
   });
 }
 

@@ -1,62 +1,47 @@
-import { DEFAULT_STOP_GRACE_SECONDS, type SandboxSpec } from "@tidybox/protocol";
-import { Connection, type ConnectionOptions, isConnection } from "../connection/connection.ts";
+import { DEFAULT_STOP_GRACE_SECONDS } from "@tidybox/protocol";
+import { Connection, isConnection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
-import { Deadline, abortable } from "../connection/waiting.ts";
-import { CleanupError, type CleanupFailure } from "../errors/cleanup-error.ts";
+import { Deadline, settlesWithin } from "../connection/waiting.ts";
+import { CleanupError } from "../errors/cleanup-error.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
-import { checkSeconds, checkText } from "../options/checks.ts";
+import { checkInteger, checkSeconds, checkText } from "../options/checks.ts";
 import { mergeSandboxOptions } from "../options/merge.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
 import { toTemplateOverrides } from "../options/template-overrides.ts";
 import { asError, reportLeft } from "../sandbox/cleanup-report.ts";
-import type { Undoing } from "../sandbox/creation.ts";
 import { getSandbox } from "../sandbox/get.ts";
 import { handleOf } from "../sandbox/handle-of.ts";
 import { SandboxHandle } from "../sandbox/handle.ts";
-import { type ListOptions, Listing } from "../sandbox/listing.ts";
+import { Listing } from "../sandbox/listing.ts";
 import { trackSandbox } from "../sandbox/live.ts";
 import { untrackSandbox } from "../process/untrack.ts";
-import { type RunOptions, Sandbox, type SandboxList } from "../sandbox/sandbox.ts";
-import { startSandbox } from "../sandbox/start.ts";
+import { Sandbox, type SandboxList } from "../sandbox/sandbox.ts";
 import { hasEnded } from "../sandbox/state.ts";
+import { stopLimits } from "../sandbox/stop.ts";
+import { BackgroundStops } from "./background-stops.ts";
+import type {
+  CloseOptions,
+  ReleaseOptions,
+  SessionFromIdOptions,
+  SessionListOptions,
+  SessionOptions,
+  SessionSandboxOptions,
+} from "./session-options.ts";
+import { startTogether } from "./start-together.ts";
+import { Starts } from "./starts.ts";
 import { stopEach } from "./stop-all.ts";
 
-export interface SessionOptions {
-  /** Of every sandbox of the session; its tags also narrow the session's listings. */
-  readonly defaults?: SandboxOptions | undefined;
-  /** A connection stays open when the session closes; one made from options here does not. */
-  readonly connection?: Connection | ConnectionOptions | undefined;
-}
-
-export interface SessionListOptions extends ListOptions {
-  /** Take over what is found, so that it is stopped with the session. Default false. */
-  readonly adopt?: boolean | undefined;
-}
-
-export interface SessionFromIdOptions {
-  /** Take it over, so that it is stopped with the session. Default true. */
-  readonly adopt?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface CloseOptions {
-  /** For each main process. Default 10. */
-  readonly gracefulShutdownSeconds?: number | undefined;
-  /** For all of it. Default: the grace and 60 more. */
-  readonly timeoutSeconds?: number | undefined;
-  /** Gives up waiting: what has not ended by then is in the error. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What a start asks for. */
-interface PlannedStart {
-  readonly spec: SandboxSpec;
-  readonly templateId?: string;
-}
-
 const CLOSE_MARGIN_SECONDS = 60;
+const DEFAULT_MAX_STARTING = 64;
+const DEFAULT_MAX_STOPPING = 16;
+/** Of `maxStarting` and `maxStopping`. */
+const MOST_AT_ONCE = 10_000;
+/** Most of `sandboxes()`. */
+const MOST_TOGETHER = 100_000;
+/** How long who asked for several is kept waiting for the end of those that ran. */
+const UNDO_WAIT_SECONDS = 5;
 
 /** Owns sandboxes, and stops them all when it closes. */
 export class Session implements AsyncDisposable {
@@ -65,16 +50,23 @@ export class Session implements AsyncDisposable {
   readonly #ownsConnection: boolean;
   /** Each sandbox once, however many objects there are of it. */
   readonly #sandboxes = new Map<string, Sandbox>();
-  readonly #creating = new Set<Promise<Sandbox>>();
-  /** Starts that were given up, while what they made is found and stopped. */
-  readonly #undoing = new Set<Undoing>();
-  /** What those may have left that nobody knows the id of. */
-  readonly #lost: CleanupFailure[] = [];
-  readonly #giveUp = new AbortController();
+  readonly #starts: Starts;
+  readonly #stops: BackgroundStops;
+  readonly #releaseOnDispose: boolean;
   #closing: Promise<void> | undefined;
 
-  constructor({ defaults = {}, connection }: SessionOptions = {}) {
+  /** @throws ConfigurationError for a limit that cannot be, or an unusable connection */
+  constructor({
+    defaults = {},
+    connection,
+    maxStarting = DEFAULT_MAX_STARTING,
+    maxStopping = DEFAULT_MAX_STOPPING,
+    releaseOnDispose = false,
+  }: SessionOptions = {}) {
+    checkInteger(maxStarting, "maxStarting", 1, MOST_AT_ONCE);
+    checkInteger(maxStopping, "maxStopping", 1, MOST_AT_ONCE);
     this.defaults = defaults;
+    this.#releaseOnDispose = releaseOnDispose;
     this.#ownsConnection = connection !== undefined && !isConnection(connection);
     this.connection =
       connection === undefined
@@ -82,6 +74,8 @@ export class Session implements AsyncDisposable {
         : isConnection(connection)
           ? connection
           : new Connection(connection);
+    this.#starts = new Starts(this.connection, maxStarting, (sandbox) => this.#own(sandbox));
+    this.#stops = new BackgroundStops(maxStopping);
   }
 
   /** From the call of {@link Session.close} on. */
@@ -93,12 +87,48 @@ export class Session implements AsyncDisposable {
    * A new sandbox with the session's defaults and these options over them, stopped at the latest
    * when the session closes. Throws like {@link Sandbox.run}, and when the session is closed.
    */
-  sandbox(overrides: Omit<RunOptions, "connection"> = {}): Promise<Sandbox> {
-    return this.#creation(
-      (options) => ({
-        spec: toSandboxSpec(mergeSandboxOptions(this.defaults, options)),
+  async sandbox(overrides: SessionSandboxOptions = {}): Promise<Sandbox> {
+    this.refuseWhenClosed();
+    const { signal, startTimeoutSeconds, ...options } = overrides;
+    return this.#starts.start({ spec: this.#specFor(options), signal, startTimeoutSeconds });
+  }
+
+  /**
+   * Several new sandboxes, started in parallel, `maxStarting` at a time: a number of the same, or one
+   * for each of these options, in their order. All or none: when one cannot start, those that wait
+   * are not begun, the others are undone, and the first error is thrown. `startCountsOf(error)` tells
+   * how many were asked for, and how many failed. What the undoing leaves, the close of the session
+   * stops, or tells.
+   *
+   * Of a session only: several sandboxes need somebody to own them, also when the caller is gone.
+   * `startTimeoutSeconds` is for each of them, waiting for its turn included.
+   *
+   * @throws ConfigurationError for a wrong option of any of them, before anything is made; else like
+   *   {@link Session.sandbox}
+   */
+  sandboxes(count: number, overrides?: SessionSandboxOptions): Promise<Sandbox[]>;
+  sandboxes<const Each extends readonly SessionSandboxOptions[]>(
+    each: Each,
+  ): Promise<{ -readonly [Index in keyof Each]: Sandbox }>;
+  async sandboxes(
+    first: number | readonly SessionSandboxOptions[],
+    overrides: SessionSandboxOptions = {},
+  ): Promise<Sandbox[]> {
+    this.refuseWhenClosed();
+    const each = typeof first === "number" ? copies(first, overrides) : first;
+    for (const { signal: _signal, startTimeoutSeconds, ...options } of each) {
+      this.#specFor(options);
+      if (startTimeoutSeconds !== undefined)
+        checkSeconds(startTimeoutSeconds, "startTimeoutSeconds");
+    }
+    return startTogether(
+      each.map((options) => (withdrawn: AbortSignal) => {
+        const { signal } = options;
+        const either = signal === undefined ? withdrawn : AbortSignal.any([signal, withdrawn]);
+        // As it is called from outside: a session may get its sandboxes elsewhere.
+        return this.sandbox({ ...options, signal: either });
       }),
-      overrides,
+      (running) => this.#undo(running),
     );
   }
 
@@ -107,50 +137,28 @@ export class Session implements AsyncDisposable {
    * defaults only the tags are added to what is given: others would take the template's place.
    * Throws like {@link Sandbox.fromTemplate}, and when the session is closed.
    */
-  sandboxFromTemplate(
+  async sandboxFromTemplate(
     templateId: string,
-    overrides: Omit<RunOptions, "connection"> = {},
-  ): Promise<Sandbox> {
-    return this.#creation((options) => {
-      checkText(templateId, "templateId");
-      const { tags = [] } = this.defaults;
-      const merged = mergeSandboxOptions(tags.length === 0 ? {} : { tags }, options);
-      return { spec: toTemplateOverrides(merged), templateId };
-    }, overrides);
-  }
-
-  async #creation(
-    plan: (options: SandboxOptions) => PlannedStart,
-    overrides: Omit<RunOptions, "connection">,
+    overrides: SessionSandboxOptions = {},
   ): Promise<Sandbox> {
     this.refuseWhenClosed();
-    const creation = this.#create(plan, overrides);
-    this.#creating.add(creation);
-    try {
-      return await creation;
-    } finally {
-      this.#creating.delete(creation);
-    }
+    checkText(templateId, "templateId");
+    const { signal, startTimeoutSeconds, ...options } = overrides;
+    const { tags = [] } = this.defaults;
+    const spec = toTemplateOverrides(
+      mergeSandboxOptions(tags.length === 0 ? {} : { tags }, options),
+    );
+    return this.#starts.start({ spec, templateId, signal, startTimeoutSeconds });
   }
 
-  async #create(
-    plan: (options: SandboxOptions) => PlannedStart,
-    overrides: Omit<RunOptions, "connection">,
-  ): Promise<Sandbox> {
-    const { signal, startTimeoutSeconds, ...options } = overrides;
-    const { spec, templateId } = plan(options);
-    const signals = [this.#giveUp.signal, signal].filter((each) => each !== undefined);
-    const handle = await startSandbox(this.connection, spec, {
-      startTimeoutSeconds,
-      templateId,
-      signal: AbortSignal.any(signals),
-      onUndoing: (undoing) => this.#follow(undoing),
-    });
-    const sandbox = new Sandbox(handle);
-    this.#own(sandbox);
-    // Closed in the very moment of success: close() waits for this, and stops it.
-    this.#giveUp.signal.throwIfAborted();
-    return sandbox;
+  #specFor(options: SandboxOptions) {
+    return toSandboxSpec(mergeSandboxOptions(this.defaults, options));
+  }
+
+  /** Bounded; what is left the session still owns. Never throws. */
+  async #undo(running: readonly Sandbox[]): Promise<void> {
+    const stops = stopEach(running, { gracefulShutdownSeconds: 0 });
+    await settlesWithin(stops, UNDO_WAIT_SECONDS);
   }
 
   /** Sandboxes with the session's default tags and these. Those it owns are the same objects. */
@@ -177,6 +185,29 @@ export class Session implements AsyncDisposable {
   }
 
   /**
+   * Is done with a sandbox: returns at once, and the session stops it behind the caller's back,
+   * `maxStopping` at a time. From now on every call on it fails but `stop`, which waits for this very
+   * stop, as leaving its `await using` block does. Takes over one that is not the session's yet.
+   * Twice is once; one whose stop is under way or done is left to that.
+   *
+   * A failure is not lost: the sandbox stays the session's, whose {@link Session.close} waits for the
+   * stops that are under way, tries again what failed, and throws what is left. A process that ends
+   * before stops what still waits. There are no snapshots of it, since nobody hears of their ids.
+   *
+   * @throws ConfigurationError for a wrong option; TidyboxError with code `"session_closed"`
+   */
+  release(sandbox: Sandbox, options: ReleaseOptions = {}): void {
+    const { gracefulShutdownSeconds, timeoutSeconds } = options;
+    stopLimits({ gracefulShutdownSeconds, timeoutSeconds });
+    const handle = handleOf(sandbox);
+    if (handle.stopping || handle.closedSignal.aborted) return;
+    this.refuseWhenClosed();
+    const owned = this.#own(sandbox);
+    for (const each of [handle, handleOf(owned)]) each.close("it was released");
+    this.#stops.add(owned, { gracefulShutdownSeconds, timeoutSeconds });
+  }
+
+  /**
    * A sandbox by its id, taken over unless `adopt` is false.
    *
    * @throws NotFoundError; TidyboxError with code `"session_closed"`
@@ -198,8 +229,8 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Stops all sandboxes in parallel; creates that are under way are undone. Closing twice is one
-   * close. Afterwards the session refuses new ones.
+   * Stops all sandboxes in parallel, released ones too, each with the grace of its release; creates
+   * that are under way are undone. Closing twice is one close. Afterwards the session refuses new ones.
    *
    * @throws CleanupError with every sandbox that could not be stopped
    */
@@ -224,46 +255,20 @@ export class Session implements AsyncDisposable {
         timeoutSeconds: deadline.remainingSeconds,
         signal,
       });
-    this.#giveUp.abort(closedError());
-    const [{ failures }, unsettled] = await Promise.all([
+    this.#starts.giveUp(closedError());
+    this.#stops.hurry();
+    const [{ failures }, leftOfStarts] = await Promise.all([
       stop(this.#sandboxes.values()),
-      this.#settleStarts(deadline.signal),
+      this.#starts.settle(deadline.signal),
     ]);
     const failed = new Set(failures.map(({ sandboxId }) => sandboxId));
     // Sandboxes that came to life, or could not be undone, while the others were stopped.
     const rest = await stop([...this.#sandboxes.values()].filter(({ id }) => !failed.has(id)));
     this.#sandboxes.clear();
+    this.#stops.abandon(closedError());
     if (this.#ownsConnection) this.connection.close();
-    const all = [...failures, ...rest.failures, ...unsettled, ...this.#lost];
+    const all = [...failures, ...rest.failures, ...leftOfStarts];
     if (all.length > 0) throw new CleanupError(all);
-  }
-
-  /** Waits until no start is under way, nor being undone. Answers those that still are at the end. */
-  async #settleStarts(signal: AbortSignal): Promise<readonly CleanupFailure[]> {
-    try {
-      while (this.#creating.size + this.#undoing.size > 0) {
-        const all = [...this.#creating, ...[...this.#undoing].map(({ done }) => done)];
-        await abortable(Promise.allSettled(all), signal);
-      }
-      return [];
-    } catch (error) {
-      return [...this.#undoing].map(({ sandboxId, tags }) => ({
-        sandboxId,
-        tags,
-        error: asError(error),
-      }));
-    }
-  }
-
-  #follow(undoing: Undoing): void {
-    this.#undoing.add(undoing);
-    void undoing.done.then((failure) => {
-      this.#undoing.delete(undoing);
-      if (failure === undefined) return;
-      // The close tries again where the id is known, and tells of it where it is not.
-      if (failure.sandboxId === "") this.#lost.push(failure);
-      else this.#own(new Sandbox(new SandboxHandle(this.connection, failure.sandboxId)));
-    });
   }
 
   /** Answers the object that stands for it here: the first one. */
@@ -274,6 +279,13 @@ export class Session implements AsyncDisposable {
     this.#sandboxes.set(key, sandbox);
     const handle = handleOf(sandbox);
     handle.onEnd(() => this.#sandboxes.delete(key));
+    if (this.#releaseOnDispose) {
+      handle.onDispose = () => {
+        if (this.closed) return false;
+        this.release(sandbox);
+        return true;
+      };
+    }
     trackSandbox(handle);
     return sandbox;
   }
@@ -287,6 +299,7 @@ export class Session implements AsyncDisposable {
   protected disown(sandbox: Sandbox): void {
     const handle = handleOf(sandbox);
     this.#sandboxes.delete(keyOf(handle));
+    handle.onDispose = undefined;
     untrackSandbox(handle.connection.baseUrl, handle.id);
   }
 
@@ -306,6 +319,12 @@ export class Session implements AsyncDisposable {
       );
     }
   }
+}
+
+/** @throws ConfigurationError unless it is a count */
+function copies(count: number, overrides: SessionSandboxOptions): readonly SessionSandboxOptions[] {
+  checkInteger(count, "count", 0, MOST_TOGETHER);
+  return Array.from({ length: count }, () => overrides);
 }
 
 /** Ids are a service's own. */

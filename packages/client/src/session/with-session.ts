@@ -1,7 +1,8 @@
 import { thenCleanUp } from "../errors/first-error.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import { reportLeft } from "../sandbox/cleanup-report.ts";
-import { Session, type SessionOptions } from "./session.ts";
+import type { SessionOptions } from "./session-options.ts";
+import { Session } from "./session.ts";
 
 /** What is done in a session that closes afterwards. */
 export type SessionBody<T> = (session: Session) => T | PromiseLike<T>;
