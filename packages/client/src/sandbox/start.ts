@@ -74,7 +74,7 @@ export async function startSandbox(
     whenUnavailable === "wait" ? startTimeoutSeconds + RETRY_PAUSE_CEILING_SECONDS : undefined;
   let handle: SandboxHandle | undefined;
   let hasTurn = queue === undefined;
-  using deadline = new Deadline(startTimeoutSeconds, signal, () =>
+  using deadline = new Deadline(startTimeoutSeconds, signal, (): Error =>
     queue !== undefined && !hasTurn
       ? queuedError(startTimeoutSeconds, queue)
       : lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),
@@ -82,7 +82,7 @@ export async function startSandbox(
   // Nothing of it is tracked, let alone sent, while it waits here.
   using turn = await queue?.turn(deadline.signal);
   hasTurn = true;
-  const creation = new Creation(connection, spec, {
+  const creation: Creation = new Creation(connection, spec, {
     requestId: options.requestId ?? randomUUID(),
     templateId: options.templateId,
     whenQuotaExceeded: options.whenQuotaExceeded ?? "wait",
