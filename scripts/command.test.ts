@@ -29,8 +29,24 @@ test("an interrupted command is ended with all that it started", async () => {
 });
 
 test("a command is not started for somebody who has been interrupted already", async () => {
-  const result = await runShell("sleep 60", { timeoutSeconds: 30, signal: AbortSignal.abort() });
-  expect(result).toMatchObject({ ok: false, problem: "interrupted" });
+  const result = await runShell("echo started", {
+    timeoutSeconds: 30,
+    signal: AbortSignal.abort(),
+  });
+  expect(result).toMatchObject({ ok: false, problem: "interrupted", output: "" });
+});
+
+test("what a command starts while it is being ended ends too", async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const interruption = new AbortController();
+    // A shell is about to start what would go on without it, and keep our end of its output open.
+    const running = runShell("sleep 60; true", {
+      timeoutSeconds: 20,
+      signal: interruption.signal,
+    });
+    setTimeout(() => interruption.abort(), round);
+    expect((await running).problem).toBe("interrupted");
+  }
 });
 
 test("failures are results that say what happened", async () => {

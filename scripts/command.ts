@@ -1,7 +1,7 @@
 import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { listProcesses, withDescendants } from "./processes.ts";
+import { type MachineProcess, listProcesses, withDescendants } from "./processes.ts";
 import { workspaceRoot } from "./workspace.ts";
 
 export interface CommandOptions {
@@ -65,6 +65,8 @@ async function run(
   shell: boolean,
 ): Promise<CommandResult> {
   const started = performance.now();
+  if (options.signal?.aborted === true)
+    return { ok: false, problem: "interrupted", output: "", stdout: "", seconds: 0 };
   const stream = options.passThrough ? "inherit" : "pipe";
   const child = execa(file, args, {
     cwd: options.cwd ?? workspaceRoot,
@@ -83,7 +85,6 @@ async function run(
     if (child.pid !== undefined) ending = endTree(child.pid);
   };
   stop.addEventListener("abort", end, { once: true });
-  if (stop.aborted) end();
   const result = await child;
   stop.removeEventListener("abort", end);
   await ending;
@@ -108,10 +109,11 @@ async function run(
  * process alone would stop at a shell, which does not pass it on.
  */
 async function endTree(root: number): Promise<void> {
-  const tree = withDescendants(root, await listProcesses());
   const deadline = performance.now() + 5000;
+  const tree = await stoppedTree(root);
   let alive = tree;
   for (const { pid } of tree) sendSignal(pid, "SIGTERM");
+  for (const { pid } of tree) sendSignal(pid, "SIGCONT");
   while (alive.length > 0 && performance.now() < deadline) {
     await sleep(100);
     const now = await listProcesses();
@@ -120,6 +122,23 @@ async function endTree(root: number): Promise<void> {
     );
   }
   for (const { pid } of alive) sendSignal(pid, "SIGKILL");
+}
+
+/**
+ * A process and all its descendants, standing still: one that goes on could start another between the
+ * look and the signal, which nobody would then know of.
+ */
+async function stoppedTree(root: number): Promise<readonly MachineProcess[]> {
+  const stopped = new Set<number>();
+  for (;;) {
+    const tree = withDescendants(root, await listProcesses());
+    const fresh = tree.filter(({ pid }) => !stopped.has(pid));
+    if (fresh.length === 0) return tree;
+    for (const { pid } of fresh) {
+      sendSignal(pid, "SIGSTOP");
+      stopped.add(pid);
+    }
+  }
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

@@ -56,7 +56,7 @@ async function runSuite(
   });
   if (reporting === undefined) {
     return result.ok
-      ? { passed: 1, failed: 0, skipped: [] }
+      ? { passed: 1, failed: 0, skipped: [], failures: [] }
       : failedReport(`${script}: ${result.problem}`);
   }
   return readReport(reportFile, result);

@@ -42,6 +42,7 @@ test("counts what passed and failed, and names what was skipped and why", async 
       { name: expect.stringMatching(/some\.test\.js > not here$/), reason: "needs a moon" },
       { name: expect.stringMatching(/some\.test\.js > later unwritten$/) },
     ],
+    failures: [expect.stringMatching(/some\.test\.js > bad: Error: no$/)],
   });
 });
 
@@ -72,6 +73,7 @@ test("a suite that dies before it reports is a failure", async () => {
     passed: 0,
     failed: 1,
     skipped: [],
+    failures: [],
     problem: "no report was written: ended by SIGKILL",
   });
 });

@@ -13,6 +13,8 @@ export interface SuiteReport {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly SkippedTest[];
+  /** Each failed test with the first line of why: what scrolled by long ago is said again at the end. */
+  readonly failures: readonly string[];
   /** Failures that no test stands for: a crash, a file that does not load, a missing report. */
   readonly problem?: string;
 }
@@ -25,6 +27,7 @@ interface JsonReport {
     readonly assertionResults: readonly {
       readonly fullName: string;
       readonly status: string;
+      readonly failureMessages?: readonly string[];
       readonly meta?: { readonly skipReason?: unknown };
     }[];
   }[];
@@ -42,7 +45,7 @@ export function vitestReporting(reportFile: string): readonly string[] {
 
 /** A suite that never came to report. */
 export function failedReport(problem: string): SuiteReport {
-  return { passed: 0, failed: 1, skipped: [], problem };
+  return { passed: 0, failed: 1, skipped: [], failures: [], problem };
 }
 
 /** Several suites as one. */
@@ -52,6 +55,7 @@ export function sumReports(reports: readonly SuiteReport[]): SuiteReport {
     passed: reports.reduce((sum, report) => sum + report.passed, 0),
     failed: reports.reduce((sum, report) => sum + report.failed, 0),
     skipped: reports.flatMap((report) => report.skipped),
+    failures: reports.flatMap((report) => report.failures),
     ...(problems.length === 0 ? {} : { problem: problems.join("; ") }),
   };
 }
@@ -86,14 +90,17 @@ function countReport(report: JsonReport): SuiteReport {
   let passed = 0;
   let failed = 0;
   const skipped: SkippedTest[] = [];
+  const failures: string[] = [];
   const broken: string[] = [];
   for (const file of report.testResults) {
     const place = relative(workspaceRoot, file.name);
     let failedHere = 0;
     for (const test of file.assertionResults) {
       if (test.status === "passed") passed += 1;
-      else if (test.status === "failed") failedHere += 1;
-      else skipped.push(describeSkipped(`${place} > ${test.fullName}`, test.meta?.skipReason));
+      else if (test.status === "failed") {
+        failedHere += 1;
+        failures.push(describeFailed(`${place} > ${test.fullName}`, test.failureMessages));
+      } else skipped.push(describeSkipped(`${place} > ${test.fullName}`, test.meta?.skipReason));
     }
     if (file.status === "failed" && failedHere === 0) {
       failedHere = 1;
@@ -105,10 +112,16 @@ function countReport(report: JsonReport): SuiteReport {
     passed,
     failed,
     skipped,
+    failures,
     ...(broken.length === 0 ? {} : { problem: `failed as a whole: ${broken.join(", ")}` }),
   };
 }
 
 function describeSkipped(name: string, reason: unknown): SkippedTest {
   return typeof reason === "string" ? { name, reason } : { name };
+}
+
+function describeFailed(name: string, messages: readonly string[] = []): string {
+  const [line = ""] = (messages[0] ?? "").split("\n");
+  return line === "" ? name : `${name}: ${line}`;
 }

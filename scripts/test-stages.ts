@@ -23,7 +23,7 @@ export interface Stage {
   readonly run: (context: StageContext) => Promise<SuiteReport>;
 }
 
-const nothing: SuiteReport = { passed: 0, failed: 0, skipped: [] };
+const nothing: SuiteReport = { passed: 0, failed: 0, skipped: [], failures: [] };
 
 export const stages: readonly Stage[] = [
   {
@@ -46,7 +46,7 @@ export const stages: readonly Stage[] = [
     run: async ({ signal }) => {
       const results = await checkAll(signal);
       const passed = results.filter((result) => result.ok).length;
-      return { passed, failed: results.length - passed, skipped: [] };
+      return { passed, failed: results.length - passed, skipped: [], failures: [] };
     },
   },
   {

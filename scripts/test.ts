@@ -58,6 +58,8 @@ async function main(): Promise<number> {
   for (const { name, reason } of reports.flatMap((report) => report.skipped)) {
     console.log(`skipped: ${name}${reason === undefined ? "" : ` (${reason})`}`);
   }
+  for (const failure of reports.flatMap((report) => report.failures))
+    console.log(`failed: ${failure}`);
   const passed = reports.reduce((sum, report) => sum + report.passed, 0);
   const failed = reports.reduce((sum, report) => sum + report.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
@@ -144,7 +146,7 @@ async function checkLeftovers(
     endProcesses(left);
     report =
       left.length === 0
-        ? { passed: 1, failed: 0, skipped: [] }
+        ? { passed: 1, failed: 0, skipped: [], failures: [] }
         : failedReport(`${left.length} left behind`);
   } catch (error) {
     report = failedReport(error instanceof Error ? error.message : String(error));

@@ -12,12 +12,20 @@ import { lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
 import { reapLeaked } from "./cases/reap.ts";
+import { scale } from "./cases/scale.ts";
 import { streaming } from "./cases/streaming.ts";
 import { thousandExecs } from "./cases/thousand-execs.ts";
+import { warmSuite } from "./cases/warm-suite.ts";
 import { type Result, printReport } from "./report.ts";
 
 const { values } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, only: { type: "string" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    // Of warm-suite: `embedded`, `2s/16`, with commas; and how often each of them.
+    cells: { type: "string" },
+    rounds: { type: "string", default: "1" },
+  },
 });
 const quick = values.quick;
 
@@ -37,6 +45,15 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "plugin-cold": () => pluginCold(quick ? 2 : 11),
   "jest-tests": () => jestTests(quick ? 8 : 200),
   "jest-cold": () => jestCold(quick ? 1 : 11),
+  "warm-suite": () =>
+    warmSuite({
+      tests: quick ? 12 : 200,
+      startSeconds: quick ? [0.1] : [0.3, 2, 10],
+      slots: quick ? [8] : [8, 16, 64],
+      rounds: Number(values.rounds),
+      cells: values.cells?.split(","),
+    }),
+  scale: () => scale(quick ? [64, 256] : [100, 1000, 10_000]),
   "jest-memory": () => jestMemory(quick ? 1 : 7),
 };
 

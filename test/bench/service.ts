@@ -29,12 +29,16 @@ export interface BenchService extends AsyncDisposable {
   sandboxFolderCount(): number;
 }
 
-export async function startService(engine = "bubblewrap"): Promise<BenchService> {
+/** @param args further ones of `tidybox serve` */
+export async function startService(
+  engine = "bubblewrap",
+  args: readonly string[] = [],
+): Promise<BenchService> {
   const main = fileURLToPath(new URL("../../packages/tidybox/dist/main.js", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "bench-"));
   // For the account that the service becomes where root starts it.
   chmodSync(folder, 0o1777);
-  const child = spawn(process.execPath, [main, "serve", "--engine", engine], {
+  const child = spawn(process.execPath, [main, "serve", "--engine", engine, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, TMPDIR: folder },
   });

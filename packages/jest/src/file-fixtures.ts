@@ -1,6 +1,6 @@
 import type { Sandbox, SandboxOptions } from "@tidybox/client";
 import { ConfigurationError } from "@tidybox/client/errors";
-import type { TestEnd } from "@tidybox/fixtures";
+import type { Outlook, TestEnd } from "@tidybox/fixtures";
 import { Attempt, publicRun } from "@tidybox/fixtures/adapter";
 import type { Wanted } from "./circus/parameters.ts";
 import { FIXTURE_NAMES, TEST_FIXTURES, WORKER_FIXTURES } from "./fixture-names.ts";
@@ -18,7 +18,12 @@ export interface TestOfFile {
   readonly timeoutSeconds: number;
   /** What the file and the describes around it have set; later ones win. */
   readonly options: readonly SandboxOptions[];
+  /** What is still to come in the file, when it asks by way of this fixture. Absent: nobody knows. */
+  readonly outlook?: (fixture: AskingFixture) => Outlook | undefined;
 }
+
+/** A fixture by which a test asks for sandboxes. */
+export type AskingFixture = "sandbox" | "createSandbox";
 
 /** What a function gets in the parameter for fixtures; an object of the tests' realm. */
 export type FixtureValues = Readonly<Record<string, unknown>>;
@@ -119,13 +124,13 @@ export class FileFixtures {
 /** One attempt of one test: the fixtures that it has asked for. */
 export class TestAttempt {
   readonly #file: FileFixtures;
-  readonly #options: readonly SandboxOptions[];
+  readonly #test: TestOfFile;
   readonly #attempt: Attempt;
   #sandbox: Promise<Sandbox> | undefined;
 
   constructor(file: FileFixtures, test: TestOfFile, testFile: string) {
     this.#file = file;
-    this.#options = test.options;
+    this.#test = test;
     this.#attempt = new Attempt(test.name, async () => {
       const [{ TestSandboxes, mergeSandboxOptions }, worker] = await Promise.all([
         loadWorker(),
@@ -149,11 +154,11 @@ export class TestAttempt {
     const values = await this.#file.ofWorker(names);
     if (names.includes("sandboxOptions")) {
       const { mergeSandboxOptions } = await loadWorker();
-      values["sandboxOptions"] = mergeSandboxOptions(...this.#options);
+      values["sandboxOptions"] = mergeSandboxOptions(...this.#test.options);
     }
     if (names.includes("createSandbox")) {
       values["createSandbox"] = async (options?: SandboxOptions) =>
-        (await this.#attempt.sandboxes()).create(options);
+        (await this.#attempt.sandboxes()).create(options, this.#test.outlook?.("createSandbox"));
     }
     if (names.includes("sandbox")) values["sandbox"] = await this.#oneSandbox();
     return this.#file.realm.enter(values) as FixtureValues;
@@ -162,7 +167,7 @@ export class TestAttempt {
   async #oneSandbox(): Promise<Sandbox> {
     const asking = (this.#sandbox ??= this.#attempt
       .sandboxes()
-      .then((sandboxes) => sandboxes.create()));
+      .then((sandboxes) => sandboxes.create({}, this.#test.outlook?.("sandbox"))));
     // A hook that failed to get one is no reason for the next attempt to fail as well.
     asking.catch(() => (this.#sandbox = undefined));
     return asking;

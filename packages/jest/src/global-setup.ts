@@ -1,5 +1,6 @@
 import type { JestProjectConfig } from "./run/project.ts";
-import { type JestGlobalConfig, beginRun, endRun } from "./run/run-of-runner.ts";
+import { beginRun, endRun } from "./run/run-of-runner.ts";
+import type { JestGlobalConfig } from "./run/selection.ts";
 
 /** A global setup as Jest calls it. */
 export type GlobalSetup<G = JestGlobalConfig, P = JestProjectConfig> = (

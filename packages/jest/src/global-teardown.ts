@@ -1,6 +1,7 @@
 import type { GlobalSetup } from "./global-setup.ts";
 import type { JestProjectConfig } from "./run/project.ts";
-import { type JestGlobalConfig, endRun } from "./run/run-of-runner.ts";
+import { endRun } from "./run/run-of-runner.ts";
+import type { JestGlobalConfig } from "./run/selection.ts";
 
 /**
  * Runs in Jest's main process after the tests: stops what is left and prints the run's account.

@@ -2,6 +2,7 @@ import type { SandboxOptions } from "@tidybox/client";
 import type { SandboxFixtures } from "@tidybox/fixtures";
 import { type TestAPI, type TestContext, test as base } from "vitest";
 import { openAttempt, sandboxesFor } from "./attempt.ts";
+import { outlookOf } from "./outlook.ts";
 import { leaveWorker, openWorker, publicRun, useWorker } from "./worker.ts";
 
 type Use<T> = (value: T) => Promise<void>;
@@ -45,7 +46,7 @@ export const sandboxFixtures: FixtureDefinitions = {
     const attempt = openAttempt({ task, onTestFinished }, async () =>
       sandboxesFor(task, await openWorker(), sandboxOptions),
     );
-    await use(async (options) => (await attempt.sandboxes()).create(options));
+    await use(async (options) => (await attempt.sandboxes()).create(options, outlookOf(task)));
   },
 
   sandbox: async ({ createSandbox }, use) => {

@@ -3,6 +3,7 @@ import { type TestContext, afterAll, beforeEach, expect } from "vitest";
 import { openAttempt, sandboxesFor } from "./attempt.ts";
 import { lazySandbox } from "./lazy-sandbox.ts";
 import { matchers } from "./matchers.ts";
+import { outlookOf, testBegins } from "./outlook.ts";
 import { leaveWorker, publicRun, useWorker } from "./worker.ts";
 
 /**
@@ -16,6 +17,7 @@ export function prepareFile(): void {
   let worker: ReturnType<typeof useWorker> | undefined;
 
   beforeEach(({ task }) => {
+    testBegins(task);
     // Taken from the task: a hook of an extended test must take its argument apart.
     const { context } = task;
     let attempt: ReturnType<typeof openAttempt> | undefined;
@@ -23,7 +25,7 @@ export function prepareFile(): void {
       attempt ??= openAttempt(context, async () =>
         sandboxesFor(task, await (worker ??= useWorker()), {}),
       );
-      return (await attempt.sandboxes()).create(options);
+      return (await attempt.sandboxes()).create(options, outlookOf(task));
     };
     accessor(context, "createSandbox", () => createSandbox);
     accessor(context, "sandbox", () => lazySandbox(() => createSandbox()));

@@ -1,6 +1,7 @@
 import { launchCoordinator } from "@tidybox/fixtures/launch";
 import type { FinishedRun, ProjectOptions, StartedRun } from "@tidybox/fixtures/runner";
 import type { Vitest } from "vitest/node";
+import { tellExpectedFiles } from "./expected-files.ts";
 import { print } from "./print.ts";
 
 /** A run from the plugin's first hook to its last. */
@@ -41,6 +42,7 @@ export function beginRun(vitest: Vitest, name: string, root: string, options: un
       ...project,
       reportRoot: vitest.config.root,
       coordinator,
+      mayStopEarly: vitest.config.watch || (vitest.config.bail ?? 0) > 0,
       onNotice: (text) => print(vitest, `tidybox  ${text}`),
     }),
   );
@@ -48,6 +50,7 @@ export function beginRun(vitest: Vitest, name: string, root: string, options: un
   started.catch(() => {});
   const run: VitestRun = { projects: new Map([[name, project]]), started, finished: undefined };
   runs().byVitest.set(vitest, run);
+  tellExpectedFiles(vitest, run);
   return run;
 }
 

@@ -3,11 +3,36 @@ import { pollPauses } from "./poll.ts";
 
 test("looks often at first, and less and less often up to every 2 s", () => {
   const source = pollPauses();
-  const pauses = Array.from({ length: 25 }, () => source.next().value);
+  const pauses = Array.from({ length: 60 }, () => source.next().value);
   expect(pauses.filter((seconds) => seconds <= 0.05).length).toBeGreaterThanOrEqual(5);
-  expect(pauses.every((seconds, index) => index === 0 || seconds >= (pauses[index - 1] ?? 0))).toBe(
-    true,
-  );
+  expect(
+    pauses.every((seconds, index) => index === 0 || seconds >= (pauses[index - 1] ?? 0) - 1e-9),
+  ).toBe(true);
   expect(pauses.at(-1)).toBe(2);
   expect(Math.max(...pauses)).toBe(2);
+});
+
+/** When the first look comes that is not too early. */
+function seenAt(takesSeconds: number, usualSeconds: number | undefined) {
+  let elapsed = 0;
+  let looks = 0;
+  for (const seconds of pollPauses(usualSeconds)) {
+    elapsed += seconds;
+    looks += 1;
+    if (elapsed >= takesSeconds) break;
+  }
+  return { late: elapsed / takesSeconds, looks };
+}
+
+test.for([0.05, 0.3, 1, 2, 10, 45])("what takes %s s is seen soon after", (takesSeconds) => {
+  expect(seenAt(takesSeconds, undefined).late).toBeLessThan(1.2);
+});
+
+test.for([0.3, 1, 2, 10, 45])("what usually takes %s s is seen sooner, by fewer looks", (usual) => {
+  const { late, looks } = seenAt(usual * 1.01, usual);
+  expect(late).toBeLessThan(1.05);
+  expect(looks).toBeLessThan(7);
+  // And what has become quicker, or slower, is not seen much too late.
+  expect(seenAt(usual / 2.1, usual).late).toBeLessThan(1.1);
+  expect(seenAt(usual * 4, usual).late).toBeLessThan(1.2);
 });

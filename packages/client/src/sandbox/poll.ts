@@ -10,27 +10,71 @@ import {
 import { pause } from "../connection/waiting.ts";
 import { type Patience, getSandbox } from "./get.ts";
 import type { SandboxHandle } from "./handle.ts";
+import type { UsualTime } from "./usual-time.ts";
 
 /** A fast service is ready within milliseconds; the official SDKs begin at 0.2 s. */
 const FIRST_PAUSE_SECONDS = 0.005;
+/** No look comes later than by that part of what was waited for: a slot is paid for meanwhile. */
+const LATENESS = 0.15;
+/** Below that nothing is won by knowing when to look. */
+const QUICK_SECONDS = 0.1;
+/** Of the usual time: whether it has become quicker, then just before, then closely until long after. */
+const HALFWAY = 0.5;
+const JUST_BEFORE = 0.97;
+const CLOSELY = 0.03;
+const LONG_AFTER = 1.5;
 
-/** Of the looks after the first one. */
-export function* pollPauses(): Generator<number, never> {
-  for (let seconds = FIRST_PAUSE_SECONDS; ; seconds *= POLL_BACKOFF_FACTOR)
-    yield Math.min(seconds, POLL_INTERVAL_CEILING_SECONDS);
+/**
+ * Of the looks after the first one.
+ *
+ * @param usualSeconds how long it takes as a rule, where that is known: then few looks find it soon
+ */
+export function* pollPauses(usualSeconds?: number): Generator<number, never> {
+  let elapsed = 0;
+  if (usualSeconds !== undefined && usualSeconds > QUICK_SECONDS) {
+    yield usualSeconds * HALFWAY;
+    yield usualSeconds * (JUST_BEFORE - HALFWAY);
+    elapsed = usualSeconds * JUST_BEFORE;
+    const step = Math.min(usualSeconds * CLOSELY, POLL_INTERVAL_CEILING_SECONDS);
+    for (; elapsed < usualSeconds * LONG_AFTER; elapsed += step) yield step;
+  }
+  for (let longest = FIRST_PAUSE_SECONDS; ; longest *= POLL_BACKOFF_FACTOR) {
+    const soon = Math.max(FIRST_PAUSE_SECONDS, Math.min(longest, elapsed * LATENESS));
+    const step = Math.min(soon, POLL_INTERVAL_CEILING_SECONDS);
+    elapsed += step;
+    yield step;
+  }
 }
 
-/** Looks at once, then less and less often, until the record is as wanted or the signal aborts. */
+export interface PollOptions extends Patience {
+  /** Of what is waited for; learns from this wait. Default: nothing is known. */
+  readonly usual?: UsualTime | undefined;
+}
+
+/**
+ * Looks at once (or, where it is known to take longer, when it may be over), then less and less often,
+ * until the record is as wanted or the signal aborts.
+ */
 export async function pollUntil(
   handle: SandboxHandle,
   wanted: (record: SandboxRecord) => boolean,
   signal: AbortSignal,
-  patience: Patience = {},
+  { usual, ...patience }: PollOptions = {},
 ): Promise<SandboxRecord> {
-  for (const seconds of pollPauses()) {
-    const record = await getSandbox(handle.connection, handle.id, signal, patience);
-    handle.see(record);
-    if (wanted(record)) return record;
+  const startedAt = performance.now();
+  const usualSeconds = usual?.seconds;
+  const isQuick = usualSeconds === undefined || usualSeconds <= QUICK_SECONDS;
+  let isFirst = true;
+  for (const seconds of pollPauses(usualSeconds)) {
+    if (isQuick || !isFirst) {
+      const record = await getSandbox(handle.connection, handle.id, signal, patience);
+      handle.see(record);
+      if (wanted(record)) {
+        usual?.saw((performance.now() - startedAt) / 1000);
+        return record;
+      }
+    }
+    isFirst = false;
     await pause(seconds, signal);
   }
   throw new Error("unreachable: the pauses have no end");

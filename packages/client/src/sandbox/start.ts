@@ -18,6 +18,7 @@ import type { SandboxHandle } from "./handle.ts";
 import { pollUntil } from "./poll.ts";
 import type { StartQueue } from "./start-queue.ts";
 import { toSandboxState } from "./state.ts";
+import { usualTimes } from "./usual-time.ts";
 
 export interface StartOptions {
   /** Gives up: what was made is stopped. */
@@ -74,7 +75,7 @@ export async function startSandbox(
     whenUnavailable === "wait" ? startTimeoutSeconds + RETRY_PAUSE_CEILING_SECONDS : undefined;
   let handle: SandboxHandle | undefined;
   let hasTurn = queue === undefined;
-  using deadline = new Deadline(startTimeoutSeconds, signal, (): Error =>
+  using deadline: Deadline = new Deadline(startTimeoutSeconds, signal, () =>
     queue !== undefined && !hasTurn
       ? queuedError(startTimeoutSeconds, queue)
       : lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),
@@ -82,7 +83,7 @@ export async function startSandbox(
   // Nothing of it is tracked, let alone sent, while it waits here.
   using turn = await queue?.turn(deadline.signal);
   hasTurn = true;
-  const creation: Creation = new Creation(connection, spec, {
+  const creation = new Creation(connection, spec, {
     requestId: options.requestId ?? randomUUID(),
     templateId: options.templateId,
     whenQuotaExceeded: options.whenQuotaExceeded ?? "wait",
@@ -114,6 +115,7 @@ export async function startSandbox(
       (seen) => isReady(seen) || hasFailed(seen),
       deadline.signal,
       {
+        usual: usualTimes(connection).start,
         outageBudgetSeconds,
         onFailure: (error) => {
           onFailedTry?.(error);

@@ -8,6 +8,7 @@ import { deleteSandbox } from "./delete.ts";
 import type { SandboxHandle } from "./handle.ts";
 import { pollUntil, recordHasEnded } from "./poll.ts";
 import { type SandboxState, toSandboxState } from "./state.ts";
+import { usualTimes } from "./usual-time.ts";
 
 export interface StopOptions {
   /** For the main process, between being asked and being killed. Default 10; 0 kills at once. */
@@ -95,7 +96,10 @@ export async function stopSandbox(
   try {
     const ended = recordHasEnded(answer.record)
       ? answer.record
-      : await pollUntil(handle, recordHasEnded, signal);
+      : await pollUntil(handle, recordHasEnded, signal, {
+          // A main process that is asked to end takes the time that it takes.
+          ...(graceSeconds === 0 && { usual: usualTimes(handle.connection).stop }),
+        });
     return {
       ...result,
       state: toSandboxState(ended.status?.state),

@@ -11,6 +11,7 @@ import {
   fullName,
 } from "./circus.ts";
 import { addToErrors } from "./diagnostics.ts";
+import { FileOutlook } from "./file-outlook.ts";
 import { hideFrames } from "./frames.ts";
 import { type Wanted, wantedFixtures } from "./parameters.ts";
 import { argumentsOfCase } from "./rows.ts";
@@ -35,13 +36,14 @@ export class CircusFixtures {
   readonly #ownFolder: string;
   readonly #attempts = new Map<CircusTest, TestAttempt>();
   readonly #options = new WeakMap<DescribeBlock, readonly SandboxOptions[]>();
+  readonly #outlook = new FileOutlook((block) => this.#optionsIn(block));
   #state: CircusState | undefined;
   /** Set while the exported `test` defines a test. */
   #isExplicit = false;
   /** Set while a patched `each` defines its tests. */
   #isInEach = false;
-  /** And while they get fixtures: circus gets to see a closure of jest-each. */
-  #isEach = false;
+  /** And what they want, while they get fixtures: circus gets to see a closure of jest-each. */
+  #wantedByEach: Wanted | undefined;
   /** The test whose closure of jest-each is about to call our function. */
   #calling: CircusTest | undefined;
 
@@ -63,6 +65,9 @@ export class CircusFixtures {
         return undefined;
       case "add_hook":
         this.#onHook(event.fn, state);
+        return undefined;
+      case "test_start":
+        this.#outlook.begins(event.test, state);
         return undefined;
       case "test_done":
         return this.#onTestDone(event.test);
@@ -107,7 +112,8 @@ export class CircusFixtures {
     if (test?.type !== "test" || test.fn !== fn) return;
     // Only where we stand between: whoever looks at a stack makes Jest map it to the source.
     if (this.#isExplicit || this.#isInEach) hideFrames(test.asyncError, this.#ownFolder);
-    if (this.#isEach) {
+    if (this.#wantedByEach !== undefined) {
+      this.#outlook.testWants(test, this.#wantedByEach);
       test.fn = this.#wrap(test, (self) => {
         this.#calling = test;
         return Reflect.apply(fn, self, []);
@@ -116,6 +122,7 @@ export class CircusFixtures {
     }
     const wanted = wantedFixtures(fn, { explicit: this.#isExplicit });
     if (wanted.kind === "nothing") return;
+    this.#outlook.testWants(test, wanted);
     test.fn = this.#wrap(test, async (self) =>
       Reflect.apply(fn, self, [await this.#fixturesOf(test, wanted)]),
     );
@@ -123,10 +130,14 @@ export class CircusFixtures {
 
   /** Circus looks at a function's length when it calls it: this one's is 0. */
   #wrap(test: CircusTest, body: (self: unknown) => unknown): TestFunction {
+    const begin = (): void => {
+      if (this.#state !== undefined) this.#outlook.begins(test, this.#state);
+    };
     const end = (failed: boolean): Promise<void> => this.#endAttempt(test, failed);
     return async function (this: unknown) {
       if (!test.concurrent) return body(this);
-      // On Jest 29 all concurrent tests run before the first one is done as circus has it.
+      // On Jest 29 all concurrent tests run before the first one is begun or done as circus has it.
+      begin();
       let failed = true;
       try {
         await body(this);
@@ -143,7 +154,8 @@ export class CircusFixtures {
     if (hook?.fn !== fn) return;
     const wanted = wantedFixtures(fn, { explicit: this.#isExplicit });
     if (wanted.kind === "nothing") return;
-    const { type } = hook;
+    const { type, parent } = hook;
+    if (type === "beforeEach" || type === "afterEach") this.#outlook.hookWants(parent, wanted);
     const values = (): Promise<FixtureValues> => {
       const test = this.#state?.currentlyRunningTest ?? undefined;
       const isOfTest = type === "beforeEach" || type === "afterEach";
@@ -207,11 +219,11 @@ export class CircusFixtures {
     const withFixtures: TestFunction = async function (this: unknown, ...args) {
       return Reflect.apply(fn, this, [...args, await fixturesOfCase()]);
     };
-    this.#isEach = true;
+    this.#wantedByEach = wanted;
     try {
       return define(name, withFixtures, timeout);
     } finally {
-      this.#isEach = false;
+      this.#wantedByEach = undefined;
     }
   }
 
@@ -221,7 +233,8 @@ export class CircusFixtures {
       attempt = this.#fixtures.begin({
         name: fullName(test),
         timeoutSeconds: (test.timeout ?? this.#state?.testTimeout ?? 0) / 1000,
-        options: this.#optionsFor(test),
+        options: this.#optionsIn(test.parent),
+        outlook: (fixture) => this.#state && this.#outlook.of(test, fixture, this.#state),
       });
       this.#attempts.set(test, attempt);
     }
@@ -244,9 +257,9 @@ export class CircusFixtures {
   }
 
   /** The outermost first: the inner ones win. */
-  #optionsFor(test: CircusTest): readonly SandboxOptions[] {
+  #optionsIn(inner: DescribeBlock): readonly SandboxOptions[] {
     const layers: SandboxOptions[] = [];
-    for (let block: DescribeBlock | undefined = test.parent; block; block = block.parent)
+    for (let block: DescribeBlock | undefined = inner; block; block = block.parent)
       layers.unshift(...(this.#options.get(block) ?? []));
     return layers;
   }

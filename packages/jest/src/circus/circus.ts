@@ -7,6 +7,8 @@ export interface CircusTest {
   readonly name: string;
   readonly parent: DescribeBlock;
   readonly concurrent: boolean;
+  /** Of the test, or else of the describe around it. */
+  readonly mode?: CircusMode;
   /** Milliseconds; undefined means the file's. */
   readonly timeout?: number | undefined;
   /** Made where the test is defined, for its location. */
@@ -16,9 +18,12 @@ export interface CircusTest {
   fn: TestFunction | undefined;
 }
 
+type CircusMode = "only" | "skip" | "todo" | undefined | null;
+
 export interface DescribeBlock {
   readonly type: "describeBlock";
   readonly name: string;
+  readonly mode?: CircusMode;
   readonly parent?: DescribeBlock | undefined;
   readonly children: readonly (CircusTest | DescribeBlock)[];
   readonly hooks: readonly CircusHook[];
@@ -33,9 +38,14 @@ export interface CircusHook {
 }
 
 export interface CircusState {
+  readonly rootDescribeBlock: DescribeBlock;
   readonly currentDescribeBlock: DescribeBlock;
   readonly currentlyRunningTest: CircusTest | null;
   readonly hasStarted: boolean;
+  /** There is an `only` in the file. */
+  readonly hasFocusedTests: boolean;
+  /** As `-t` has it. */
+  readonly testNamePattern?: RegExp | undefined | null;
   /** Milliseconds. */
   readonly testTimeout: number;
 }
@@ -45,6 +55,7 @@ export type CircusEvent =
   | { readonly name: "setup"; readonly runtimeGlobals: { readonly test: GlobalTest } }
   | { readonly name: "add_test"; readonly fn: TestFunction }
   | { readonly name: "add_hook"; readonly fn: TestFunction }
+  | { readonly name: "test_start"; readonly test: CircusTest }
   | { readonly name: "test_done"; readonly test: CircusTest }
   | { readonly name: "run_finish" };
 
@@ -67,9 +78,22 @@ const ROOT = "ROOT_DESCRIBE_BLOCK";
 
 /** `describe > describe > test`, as everywhere in tidybox. */
 export function fullName(test: CircusTest): string {
+  return namesOf(test).join(" > ");
+}
+
+/** Whether circus will not pass over it. Known once all tests of the file are defined. */
+export function willRun(test: CircusTest, state: CircusState): boolean {
+  const { hasFocusedTests, testNamePattern } = state;
+  const mode = test.mode ?? undefined;
+  if (test.parent.mode === "skip" || mode === "skip" || mode === "todo") return false;
+  if (hasFocusedTests && mode === undefined) return false;
+  return !testNamePattern || testNamePattern.test(namesOf(test).join(" "));
+}
+
+function namesOf(test: CircusTest): readonly string[] {
   const names = [test.name];
   for (let block: DescribeBlock | undefined = test.parent; block; block = block.parent) {
     if (block.name !== ROOT) names.unshift(block.name);
   }
-  return names.join(" > ");
+  return names;
 }

@@ -2,12 +2,8 @@ import { rmSync } from "node:fs";
 import { HANDOVER_VARIABLE } from "@tidybox/fixtures/adapter";
 import type { StartedRun } from "@tidybox/fixtures/runner";
 import { type JestProjectConfig, projectOptions } from "./project.ts";
+import { type JestGlobalConfig, rootsOf, runsEverything, selectsByName } from "./selection.ts";
 import { closeWorkers } from "./workers.ts";
-
-/** What we read of Jest's configuration of the whole run. */
-export interface JestGlobalConfig {
-  readonly rootDir: string;
-}
 
 interface RunnersRun {
   readonly started: Promise<StartedRun>;
@@ -40,7 +36,10 @@ export async function beginRun(
   const run: RunnersRun = { started, users: 1, forgetExit: () => {} };
   shared[KEY] = run;
   try {
-    const { handoverFile, notices } = await started;
+    const begun = await started;
+    if (selectsByName(globalConfig)) begun.testsAreFiltered();
+    else if (runsEverything(globalConfig)) begun.expectTests("all-known");
+    const { handoverFile, notices } = begun;
     process.env[HANDOVER_VARIABLE] = handoverFile;
     if (handoverFile !== undefined) run.forgetExit = removeAtExit(handoverFile);
     for (const notice of notices) say(`tidybox: ${notice}`);
@@ -79,6 +78,8 @@ async function start(
   return startRun({
     ...projectOptions(projectConfig),
     reportRoot: globalConfig.rootDir,
+    otherRoots: rootsOf(globalConfig),
+    mayStopEarly: (globalConfig.bail ?? 0) > 0,
     coordinator,
     handover: true,
     inBand: true,

@@ -1,0 +1,35 @@
+import type { Connection } from "../connection/connection.ts";
+
+const REMEMBERED = 8;
+
+/** How long something of a service usually takes: the shortest of the last few. */
+export class UsualTime {
+  readonly #seconds: number[] = [];
+
+  /** Undefined until it was seen once. */
+  get seconds(): number | undefined {
+    return this.#seconds.length === 0 ? undefined : Math.min(...this.#seconds);
+  }
+
+  saw(seconds: number): void {
+    this.#seconds.push(seconds);
+    if (this.#seconds.length > REMEMBERED) this.#seconds.shift();
+  }
+}
+
+/** Of the sandboxes of one connection: from the accepted create to running, from the stop to the end. */
+export interface UsualTimes {
+  readonly start: UsualTime;
+  readonly stop: UsualTime;
+}
+
+const byConnection = new WeakMap<Connection, UsualTimes>();
+
+export function usualTimes(connection: Connection): UsualTimes {
+  let times = byConnection.get(connection);
+  if (times === undefined) {
+    times = { start: new UsualTime(), stop: new UsualTime() };
+    byConnection.set(connection, times);
+  }
+  return times;
+}
