@@ -55,7 +55,7 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
       rounds: Number(values.rounds),
       cells: values.cells?.split(","),
     }),
-  "critical-path": () => criticalPath(quick ? 5 : 60, quick ? 0.1 : 2),
+  "critical-path": () => criticalPath(quick ? 4 : 60, quick ? 0.1 : 2),
   "bare-bwrap-suite": () => bareBwrapSuite(quick ? 12 : 200, quick ? 1 : 7),
   scale: () => scale(quick ? [64, 256] : [100, 1000, 10_000]),
   "jest-memory": () => jestMemory(quick ? 1 : 7),
