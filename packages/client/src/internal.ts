@@ -4,6 +4,7 @@ export { closeHandle } from "./sandbox/attach.ts";
 export { createFromSpec } from "./sandbox/attach.ts";
 export { explainEnds } from "./sandbox/attach.ts";
 export { onStopped } from "./sandbox/attach.ts";
+export { snapshotUnder } from "./sandbox/attach.ts";
 export { stopHasBegun } from "./sandbox/attach.ts";
 export type { EndExplanation } from "./sandbox/explained-end.ts";
 export { endingOf } from "./sandbox/ending.ts";

@@ -1,4 +1,4 @@
-import type { SandboxOptions } from "@tidybox/client";
+import type { TestSandboxOptions } from "@tidybox/fixtures";
 
 /** Where the environment leaves for the test file's own modules what they need of it. */
 export const BRIDGE_KEY = Symbol.for("tidybox.jest");
@@ -8,7 +8,7 @@ export interface Bridge {
   /** Defines a test whose parameter can only be meant for fixtures. */
   explicitly<T>(define: () => T): T;
   /** Sandbox options of the tests in the describe, or the file, in which it is called. */
-  use(options: SandboxOptions): void;
+  use(options: TestSandboxOptions): void;
 }
 
 /** Undefined where the file's environment is not ours. */

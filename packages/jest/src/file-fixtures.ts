@@ -1,6 +1,6 @@
-import type { Sandbox, SandboxOptions } from "@tidybox/client";
+import type { Sandbox } from "@tidybox/client";
 import { ConfigurationError } from "@tidybox/client/errors";
-import type { Outlook, TestEnd } from "@tidybox/fixtures";
+import type { Outlook, TestEnd, TestSandboxOptions } from "@tidybox/fixtures";
 import { Attempt, publicRun } from "@tidybox/fixtures/adapter";
 import type { Wanted } from "./circus/parameters.ts";
 import { FIXTURE_NAMES, TEST_FIXTURES, WORKER_FIXTURES } from "./fixture-names.ts";
@@ -17,7 +17,7 @@ export interface TestOfFile {
   /** 0: no limit, or not known. */
   readonly timeoutSeconds: number;
   /** What the file and the describes around it have set; later ones win. */
-  readonly options: readonly SandboxOptions[];
+  readonly options: readonly TestSandboxOptions[];
   /** What is still to come in the file, when it asks by way of this fixture. Absent: nobody knows. */
   readonly outlook?: (fixture: AskingFixture) => Outlook | undefined;
 }
@@ -157,7 +157,7 @@ export class TestAttempt {
       values["sandboxOptions"] = mergeSandboxOptions(...this.#test.options);
     }
     if (names.includes("createSandbox")) {
-      values["createSandbox"] = async (options?: SandboxOptions) =>
+      values["createSandbox"] = async (options?: TestSandboxOptions) =>
         (await this.#attempt.sandboxes()).create(options, this.#test.outlook?.("createSandbox"));
     }
     if (names.includes("sandbox")) values["sandbox"] = await this.#oneSandbox();

@@ -68,6 +68,6 @@ export {
   UnavailableError,
 } from "@tidybox/client/errors";
 export type { ExecResult, Sandbox, SandboxOptions, Session } from "@tidybox/client";
-export type { Run, TidyboxOptions } from "@tidybox/fixtures";
+export type { Run, TestSandboxOptions, TidyboxOptions } from "@tidybox/fixtures";
 export type { CreateSandbox, SandboxFixtures, WorkerFixtures } from "@tidybox/fixtures";
 export type * from "./types.ts";

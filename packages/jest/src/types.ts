@@ -1,5 +1,4 @@
-import type { SandboxOptions } from "@tidybox/client";
-import type { SandboxFixtures, WorkerFixtures } from "@tidybox/fixtures";
+import type { SandboxFixtures, TestSandboxOptions, WorkerFixtures } from "@tidybox/fixtures";
 import type { SandboxEach } from "./each-types.ts";
 
 /** Ends a test or hook that waits for it; called with a reason, the test fails. */
@@ -51,7 +50,7 @@ export interface SandboxTest extends JestTest {
    * Options of the sandboxes of the describe (or, outside of any, of the file) that it stands in,
    * over those of the run and of the describes around it; tags add up.
    */
-  readonly use: (options: SandboxOptions) => void;
+  readonly use: (options: TestSandboxOptions) => void;
 }
 
 /** `fit`: one that may be run alone, with its concurrent kind. */

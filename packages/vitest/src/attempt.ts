@@ -1,5 +1,4 @@
-import type { SandboxOptions } from "@tidybox/client";
-import type { TestSandboxes, Worker } from "@tidybox/fixtures";
+import type { TestSandboxOptions, TestSandboxes, Worker } from "@tidybox/fixtures";
 import { Attempt } from "@tidybox/fixtures/adapter";
 import type { TestContext } from "vitest";
 
@@ -30,7 +29,7 @@ export function openAttempt(
 export async function sandboxesFor(
   task: Task,
   worker: Worker,
-  options: SandboxOptions,
+  options: TestSandboxOptions,
 ): Promise<TestSandboxes> {
   const { TestSandboxes } = await import("@tidybox/fixtures");
   return new TestSandboxes(

@@ -1,5 +1,4 @@
-import type { SandboxOptions } from "@tidybox/client";
-import type { SandboxFixtures } from "@tidybox/fixtures";
+import type { SandboxFixtures, TestSandboxOptions } from "@tidybox/fixtures";
 import { type TestAPI, type TestContext, test as base } from "vitest";
 import { openAttempt, sandboxesFor } from "./attempt.ts";
 import { outlookOf } from "./outlook.ts";
@@ -11,7 +10,7 @@ type WorkerFixture<T> = [(context: object, use: Use<T>) => Promise<void>, Worker
 type TestFixture<Context, T> = (context: Context, use: Use<T>) => Promise<void>;
 
 interface FixtureDefinitions {
-  sandboxOptions: SandboxOptions;
+  sandboxOptions: TestSandboxOptions;
   run: WorkerFixture<SandboxFixtures["run"]>;
   session: WorkerFixture<SandboxFixtures["session"]>;
   createSandbox: TestFixture<TestContext & SandboxFixtures, SandboxFixtures["createSandbox"]>;

@@ -16,9 +16,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   const started = await run.started;
   const own = run.projects.get(project.name);
-  project.provide("tidybox", own === undefined ? started.info : await started.forProject(own));
+  const info = own === undefined ? started.info : await started.forProject(own);
+  project.provide("tidybox", info);
   if (run.finished === undefined)
     for (const notice of once(started.notices)) vitest.logger.warn(`tidybox: ${notice}`);
+  await started.prepare(info);
   return async () => {
     const first = run.finished === undefined;
     const finished = await started.finish();

@@ -27,4 +27,4 @@ export {
   UnavailableError,
 } from "@tidybox/client/errors";
 export type { ExecResult, Sandbox, SandboxOptions, Session } from "@tidybox/client";
-export type { CreateSandbox, Run, SandboxFixtures } from "@tidybox/fixtures";
+export type { CreateSandbox, Run, SandboxFixtures, TestSandboxOptions } from "@tidybox/fixtures";

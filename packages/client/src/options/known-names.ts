@@ -45,11 +45,21 @@ const MEANT: Readonly<Record<string, keyof SandboxOptions>> = {
   s3Mount: "objectStorageAccess",
 };
 
+/** What only the fixtures of a test runner can do: it takes a run. */
+const OF_FIXTURES: readonly string[] = ["prepare", "prepareKey", "prepareTimeoutSeconds"];
+
 /** @throws ConfigurationError for a name that would be passed over in silence */
 export function checkNames(options: SandboxOptions): void {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const unknown = given.map(([name]) => name).find((name) => !Object.hasOwn(KNOWN, name));
   if (unknown === undefined) return;
+  if (OF_FIXTURES.includes(unknown)) {
+    throw invalidOption(
+      unknown,
+      "is an option of the fixtures of @tidybox/vitest and @tidybox/jest only",
+      "Prepare the sandbox after it was made, or take a snapshot and begin with it: volumes[].scratch.restoreFromSnapshotId.",
+    );
+  }
   const meant = Object.hasOwn(MEANT, unknown) ? MEANT[unknown] : undefined;
   throw invalidOption(
     unknown,

@@ -1,6 +1,8 @@
 import type { Sandbox as SandboxRecord, SandboxSpec } from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
 import type { CommandListener } from "../exec/observed-command.ts";
+import type { Snapshot } from "../snapshots/snapshot.ts";
+import { type SnapshotOptions, takeSnapshot } from "../snapshots/take-snapshot.ts";
 import type { EndExplainer } from "./explained-end.ts";
 import { SandboxHandle } from "./handle.ts";
 import { handleOf } from "./handle-of.ts";
@@ -37,6 +39,18 @@ export function attachSandbox(
  */
 export function closeHandle(sandbox: Sandbox, because: string): void {
   handleOf(sandbox).close(because);
+}
+
+/**
+ * Like `sandbox.snapshot()`, under an idempotency key of one's own: at most 128 bytes, one for each
+ * snapshot. It is what its taker can tell it by later.
+ */
+export function snapshotUnder(
+  sandbox: Sandbox,
+  requestId: string,
+  options: SnapshotOptions,
+): Promise<Snapshot> {
+  return takeSnapshot(handleOf(sandbox), options, requestId);
 }
 
 /** Calls the listener at the start of each command. Answers how to stop listening. */

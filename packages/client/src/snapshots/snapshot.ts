@@ -91,6 +91,11 @@ export class Snapshot {
     return this.#record.sourceVolumeName;
   }
 
+  /** The idempotency key under which it was taken: chosen by whoever took it. */
+  get requestId(): string {
+    return this.#record.requestId;
+  }
+
   get createdAt(): Date | undefined {
     return toDate(this.#record.createTime);
   }

@@ -23,6 +23,7 @@ export interface SnapshotOptions {
 export async function takeSnapshot(
   handle: SandboxHandle,
   { volume, wait = true, timeoutSeconds = SNAPSHOT_WAIT_SECONDS, signal }: SnapshotOptions,
+  requestId: string = randomUUID(),
 ): Promise<Snapshot> {
   checkSeconds(timeoutSeconds, "timeoutSeconds");
   if (volume !== undefined) checkText(volume, "volume");
@@ -39,7 +40,7 @@ export async function takeSnapshot(
       }),
   );
   const scratchVolumeName = volume ?? (await onlyVolume(handle, deadline.signal));
-  const request = { sandboxId, scratchVolumeName, requestId: randomUUID() };
+  const request = { sandboxId, scratchVolumeName, requestId };
   const record = await call(
     connection,
     { action: "take a snapshot", sandboxId },

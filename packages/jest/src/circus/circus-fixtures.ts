@@ -1,4 +1,4 @@
-import type { SandboxOptions } from "@tidybox/client";
+import type { TestSandboxOptions } from "@tidybox/fixtures";
 import { ConfigurationError } from "@tidybox/client/errors";
 import type { FileFixtures, FixtureValues, TestAttempt } from "../file-fixtures.ts";
 import {
@@ -35,7 +35,7 @@ export class CircusFixtures {
   readonly #print: (text: string) => void;
   readonly #ownFolder: string;
   readonly #attempts = new Map<CircusTest, TestAttempt>();
-  readonly #options = new WeakMap<DescribeBlock, readonly SandboxOptions[]>();
+  readonly #options = new WeakMap<DescribeBlock, readonly TestSandboxOptions[]>();
   readonly #outlook = new FileOutlook((block) => this.#optionsIn(block));
   #state: CircusState | undefined;
   /** Set while the exported `test` defines a test. */
@@ -93,7 +93,7 @@ export class CircusFixtures {
    *
    * @throws ConfigurationError in a test or a hook: then it is too late for some of them
    */
-  use(options: SandboxOptions): void {
+  use(options: TestSandboxOptions): void {
     const state = this.#state;
     if (state === undefined || state.hasStarted) {
       throw new ConfigurationError({
@@ -257,8 +257,8 @@ export class CircusFixtures {
   }
 
   /** The outermost first: the inner ones win. */
-  #optionsIn(inner: DescribeBlock): readonly SandboxOptions[] {
-    const layers: SandboxOptions[] = [];
+  #optionsIn(inner: DescribeBlock): readonly TestSandboxOptions[] {
+    const layers: TestSandboxOptions[] = [];
     for (let block: DescribeBlock | undefined = inner; block; block = block.parent)
       layers.unshift(...(this.#options.get(block) ?? []));
     return layers;

@@ -1,5 +1,4 @@
-import type { SandboxOptions } from "@tidybox/client";
-import type { Outlook } from "@tidybox/fixtures";
+import type { Outlook, TestSandboxOptions } from "@tidybox/fixtures";
 import type { AskingFixture } from "../file-fixtures.ts";
 import { type CircusState, type CircusTest, type DescribeBlock, willRun } from "./circus.ts";
 import type { Wanted } from "./parameters.ts";
@@ -22,7 +21,7 @@ interface Group {
  * file without fixtures pays nothing for it.
  */
 export class FileOutlook {
-  readonly #optionsIn: (block: DescribeBlock) => readonly SandboxOptions[];
+  readonly #optionsIn: (block: DescribeBlock) => readonly TestSandboxOptions[];
   readonly #ofTests = new Map<CircusTest, Wish>();
   readonly #ofHooks = new Map<DescribeBlock, Wish>();
   readonly #begun = new Set<CircusTest>();
@@ -32,7 +31,7 @@ export class FileOutlook {
   #left: Map<CircusTest, Wish> | undefined;
 
   /** @param optionsIn the sandbox options of a describe, the outermost first */
-  constructor(optionsIn: (block: DescribeBlock) => readonly SandboxOptions[]) {
+  constructor(optionsIn: (block: DescribeBlock) => readonly TestSandboxOptions[]) {
     this.#optionsIn = optionsIn;
   }
 
@@ -127,7 +126,7 @@ function both(one: Wish | undefined, other: Wish | undefined): Wish {
 }
 
 /** Undefined where it has none. */
-function textOf(options: readonly SandboxOptions[]): string | undefined {
+function textOf(options: readonly TestSandboxOptions[]): string | undefined {
   try {
     return JSON.stringify(
       options.filter((layer) => Object.keys(layer).length > 0),

@@ -43,6 +43,7 @@ export async function beginRun(
     process.env[HANDOVER_VARIABLE] = handoverFile;
     if (handoverFile !== undefined) run.forgetExit = removeAtExit(handoverFile);
     for (const notice of notices) say(`tidybox: ${notice}`);
+    await begun.prepare(begun.info);
   } catch (error) {
     shared[KEY] = undefined;
     throw error;

@@ -104,6 +104,7 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     firstProcess,
     serviceMarker: serviceMarker(options.stateFolder),
     folder: join(options.stateFolder, "sandboxes"),
+    treesFolder: join(options.stateFolder, "snapshot-trees"),
     rootOf: (image) => mapped.get(image) ?? host,
     etc,
   });

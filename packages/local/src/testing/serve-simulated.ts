@@ -37,5 +37,4 @@ if (process.connected) {
   // Whoever started it is gone.
   process.on("disconnect", () => void end());
 }
-console.log(`CWSANDBOX_BASE_URL=${service.baseUrl}`);
-console.log(`CWSANDBOX_API_KEY=${service.token}`);
+process.stdout.write(`CWSANDBOX_BASE_URL=${service.baseUrl}\nCWSANDBOX_API_KEY=${service.token}\n`);

@@ -56,7 +56,7 @@ class SimulatedSandbox implements EngineSandbox {
 
   exec({ wantsInput }: ExecCommand): Promise<EngineProcess> {
     if (this.#stopped) return Promise.reject(sandboxIsEnding(this.#plan.id));
-    const exited = Promise.resolve({ exitCode: 0 });
+    const exited = Promise.resolve({ exitCode: 0, lost: false });
     return Promise.resolve({
       stdin: wantsInput ? new Writable({ write: (_chunk, _encoding, done) => done() }) : undefined,
       stdout: new OutputPipe(Readable.from([Buffer.from(SIMULATED_OUTPUT)]), exited),

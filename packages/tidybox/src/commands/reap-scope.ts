@@ -7,26 +7,36 @@ export interface ReapScope {
   readonly run?: string;
   readonly ci?: boolean;
   readonly lost?: boolean;
+  readonly prepared?: boolean;
 }
 
 /**
  * The tags that all must be on a sandbox for it to be touched; none with `--lost`, whose records say
- * which.
+ * which, and with `--prepared`, which is about no sandbox.
  *
  * @param refuse ends the command as wrongly used
  */
 export function scopeTags(scope: ReapScope, refuse: (problem: string) => never): readonly string[] {
-  const { ci = false, lost = false } = scope;
+  const { ci = false, lost = false, prepared = false } = scope;
   const tags = wantedTags(scope, runTag);
   if (lost) {
+    if (prepared || ci || tags.length > 0)
+      refuse(
+        "--lost finds its runs by their records: leave --run, --tag, --ci and --prepared out.",
+      );
+    return [];
+  }
+  if (prepared) {
     if (ci || tags.length > 0)
-      refuse("--lost finds its runs by their records: leave --run, --tag and --ci out.");
+      refuse(
+        "--prepared removes snapshots, which have no tags: leave --run, --tag, --ci and --lost out.",
+      );
     return [];
   }
   if (ci) return [...tags, pipelineTag(refuse)];
   if (tags.length === 0) {
     refuse(
-      "say what to reap: --run <id>, --tag <tag>, --ci or --lost. Without one it would stop everything.",
+      "say what to reap: --run <id>, --tag <tag>, --ci, --lost or --prepared. Without one it would stop everything.",
     );
   }
   return tags;
