@@ -33,7 +33,7 @@ const SHOW = `find . -mindepth 1 \\( -type d -printf '%p %y %m\\n' \\) -o -print
 const CHANGE = `
   rm -r gone && mkdir gone && echo new > gone/new && rm kept/in/1 && mv moved a/b/renamed
   mv a/b/renamed kept/in/again && mv kept/in/2 kept/in/3 && mv a b && mkdir a && echo a > a/own
-  echo more >> plain && chmod 600 large && printf X | dd of=large bs=1 seek=5 conv=notrunc 2>/dev/null
+  echo more >> plain && chmod 600 large && printf X | dd of=large bs=1 seek=5 conv=notrunc 2>/dev/null && touch -d 2003-04-05 large
   rm replaced && mkdir replaced && echo inside > replaced/file && rm rel && echo file > rel
   ln plain hard && echo both >> hard && ln -s hard soft && rm -r 'new
 line' && chmod 700 locked && echo y >> locked/new; chmod 000 locked; chmod 750 kept/in
@@ -260,4 +260,29 @@ test("leaves no folder and no mount, when its sandbox ends or its service is kil
   expect(markedProcesses(marker)).toEqual([]);
   await expect(service.close()).rejects.toThrow(/SIGKILL/);
   expect(existsSync(service.folder)).toBe(false);
+});
+
+/** The temp folder is on an overlay itself, as in most containers: there can be none on top of it. */
+const ON_AN_OVERLAY = [
+  ...["/usr/bin/unshare", "--mount", "--", "/bin/sh", "-c"],
+  `mount -t tmpfs none /mnt && mkdir -m 1777 /mnt/upper && mkdir /mnt/lower /mnt/work &&
+    mount -t overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work none "$TMPDIR" &&
+    exec "$@"`,
+  "sh",
+];
+
+test.runIf(process.getuid?.() === 0)("is a copy where there are no overlays", async () => {
+  const service = await startTestService({ engine: "bubblewrap" }, ON_AN_OVERLAY);
+  try {
+    const { client } = service;
+    const source = await createRunning(client, withVolumes([{ name: "data" }]));
+    await sh(client, source, "head -c 5000000 /dev/zero > /data/x");
+    const { fileSystemSnapshotId: from } = await takeSnapshot(client, source);
+    const restored = await createRunning(client, withVolumes([{ name: "data", from }]));
+    const { stdout } = await sh(client, restored, "stat -c %s /data/x; cat /proc/self/mountinfo");
+    expect(stdout).toMatch(/^5000000\n/);
+    expect(stdout).not.toContain("userxattr");
+  } finally {
+    await service.close();
+  }
 });
