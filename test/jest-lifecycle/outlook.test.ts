@@ -97,10 +97,16 @@ test("then", async ({ sandbox }) => { expect(sandbox.id).toBeTruthy(); });
 
 const AT_ONCE_ASKS = ["one 2/1", "two 2/1", "then 3/0"];
 
+const ONE = `
+test("asks once", async ({ sandbox }) => {});
+`;
+
+const CONFIG = jestConfig({
+  testEnvironmentOptions: { tidybox: { local: { engine: "process" } } },
+});
+
 const FILES = {
-  "jest.config.cjs": jestConfig({
-    testEnvironmentOptions: { tidybox: { local: { engine: "process" } } },
-  }),
+  "jest.config.cjs": CONFIG,
   "mixed.test.js": MIXED,
   "deep/options.test.js": OPTIONS_AND_ONLY,
   "retried.test.js": RETRIED,
@@ -161,5 +167,19 @@ describe.each(wantedJests())("Jest %s", (version) => {
       "retried.test.js": RETRIED_ASKS.length,
       "at-once.test.js": AT_ONCE_ASKS.length + 1,
     });
+  });
+
+  test("what one run has shown is made ahead in the next, before any test asks", async () => {
+    await using project = await makeJestProject(await jestBed(version), {
+      "jest.config.cjs": CONFIG,
+      "a.test.js": ONE,
+      "b.test.js": ONE,
+      "node_modules/.keep": "",
+    });
+    const first = await runJest(project, { args: ["--runInBand"] });
+    expect(first.accounts.join()).not.toMatch(/warm/);
+    expect(await keptAsks(project)).toEqual({ "a.test.js": 1, "b.test.js": 1 });
+    const second = await runJest(project, { args: ["--runInBand"] });
+    expect(second.accounts.join()).toMatch(/ (\d) of \1 warm ones used/);
   });
 });

@@ -72,6 +72,11 @@ import { test } from "vitest";
 test("needs no sandbox", () => {});
 `;
 
+const ONE = `
+import { test } from "@tidybox/vitest";
+test("asks once", async ({ sandbox }) => {});
+`;
+
 const FILES = {
   "vitest.config.ts": configFile(OPTIONS, "{ allowOnly: true }"),
   "extended.test.ts": EXTENDED,
@@ -128,6 +133,21 @@ describe.each(inject("beds"))("Vitest $version", (bed) => {
     const run = await runVitest(project, { args: ["plain"], env: DEBUG });
     expect(expectationsIn(run.output)).toEqual([["deep/plain.test.ts"]]);
     expect(await keptAsks(project)).toEqual({ "extended.test.ts": 10, "deep/plain.test.ts": 4 });
+  });
+
+  test("what one run has shown is made ahead in the next, before any test asks", async () => {
+    await using project = await makeProject(bed, {
+      "vitest.config.ts": configFile(OPTIONS),
+      "a.test.ts": ONE,
+      "b.test.ts": ONE,
+      "node_modules/.keep": "",
+    });
+    const args = ["--no-file-parallelism"];
+    const first = await runVitest(project, { args });
+    expect(first.account).not.toMatch(/warm/);
+    expect(await keptAsks(project)).toEqual({ "a.test.ts": 1, "b.test.ts": 1 });
+    const second = await runVitest(project, { args });
+    expect(second.account).toMatch(/ (\d) of \1 warm ones used/);
   });
 
   test.each([
