@@ -1,5 +1,4 @@
-import type { TestSandboxOptions } from "@tidybox/fixtures";
-import type { Outlook } from "@tidybox/fixtures";
+import type { Outlook, TestSandboxOptions } from "@tidybox/fixtures";
 import type { AskingFixture } from "../file-fixtures.ts";
 import { type CircusState, type CircusTest, type DescribeBlock, willRun } from "./circus.ts";
 import type { Wanted } from "./parameters.ts";
