@@ -1,7 +1,9 @@
 import { parseArgs } from "node:util";
+import { bareBwrapSuite } from "./cases/bare-bwrap-suite.ts";
 import { burst } from "./cases/burst.ts";
 import { clientImport } from "./cases/client-import.ts";
 import { coordinator } from "./cases/coordinator.ts";
+import { criticalPath } from "./cases/critical-path.ts";
 import { docker } from "./cases/docker.ts";
 import { exec } from "./cases/exec.ts";
 import { hundred } from "./cases/hundred.ts";
@@ -53,6 +55,8 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
       rounds: Number(values.rounds),
       cells: values.cells?.split(","),
     }),
+  "critical-path": () => criticalPath(quick ? 5 : 60, quick ? 0.1 : 2),
+  "bare-bwrap-suite": () => bareBwrapSuite(quick ? 12 : 200, quick ? 1 : 7),
   scale: () => scale(quick ? [64, 256] : [100, 1000, 10_000]),
   "jest-memory": () => jestMemory(quick ? 1 : 7),
 };

@@ -11,7 +11,7 @@ import {
 import * as v from "valibot";
 import { DockerConnection } from "./engines/docker/docker-connection.ts";
 import type { Engine, EngineName } from "./engines/engine.ts";
-import { type EngineChoice, openEngine } from "./engines/open-engine.ts";
+import { type EngineChoice, openEngine, type OpenEngine } from "./engines/open-engine.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { LocalServiceError } from "./error.ts";
 import { faultInterceptor } from "./faults/fault-interceptor.ts";
@@ -158,15 +158,23 @@ const OptionsSchema = v.object({
  * `local_state_folder_failed`, `local_helper_failed`. Nothing is left behind then.
  */
 export async function startLocalService(options: LocalServiceOptions = {}): Promise<LocalService> {
+  return startLocalServiceOver(openEngine, options);
+}
+
+/** The same over an engine that somebody else opens: what is measured or tested then is the service. */
+export async function startLocalServiceOver(
+  open: OpenEngine,
+  options: LocalServiceOptions = {},
+): Promise<LocalService> {
   try {
-    return await start(options);
+    return await start(options, open);
   } catch (error) {
     await options.prepared?.close().catch(() => {});
     throw error;
   }
 }
 
-async function start(options: LocalServiceOptions): Promise<LocalService> {
+async function start(options: LocalServiceOptions, open: OpenEngine): Promise<LocalService> {
   checkOptions(options);
   keepHeapSmall();
   const onNotice = options.onNotice ?? (() => {});
@@ -206,7 +214,7 @@ async function start(options: LocalServiceOptions): Promise<LocalService> {
       secrets,
       onNotice,
     });
-    const engine = await openEngine({
+    const engine = await open({
       choice: options.engine ?? "auto",
       spawner: workplace.spawner,
       stateFolder: workplace.folder,

@@ -49,12 +49,14 @@ export async function warmSuite(options: WarmSuiteOptions): Promise<readonly Res
     measured.push(await measuredAndTold(cell));
   // The longest first.
   const sleeping = wanted.filter(sleeps).toReversed();
-  await Promise.all(
+  const lanes = await Promise.allSettled(
     Array.from({ length: SLEEPING_AT_ONCE }, async () => {
       for (let next = sleeping.shift(); next !== undefined; next = sleeping.shift())
         measured.push(await measuredAndTold(next));
     }),
   );
+  // Not before the other lanes have cleaned up after themselves.
+  for (const lane of lanes) if (lane.status === "rejected") throw lane.reason;
   return measured.flatMap((cell, index) => rowsOf(cell, index === 0 ? [BOUND_FORMULA] : []));
 }
 

@@ -19,8 +19,12 @@ export async function startSimulatedService({
   startMs,
   stopMs,
 }: Simulation): Promise<SimulatedService> {
-  const main = fileURLToPath(new URL("stand-in-service.ts", import.meta.url));
-  const child = spawn(process.execPath, [main, String(startMs), String(stopMs)], {
+  const main = fileURLToPath(
+    new URL("../../../packages/local/src/testing/serve-simulated.ts", import.meta.url),
+  );
+  const latency = { start: `${startMs}ms`, stop: `${stopMs}ms` };
+  const options = startMs + stopMs === 0 ? {} : { faults: { latency } };
+  const child = spawn(process.execPath, [main, JSON.stringify(options)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const env: Record<string, string> = {};

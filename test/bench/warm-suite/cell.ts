@@ -5,7 +5,6 @@ import { gapsOf } from "./clock.ts";
 import {
   emptySuite,
   type Paid,
-  type Suite,
   suiteByHand,
   type SuiteRun,
   suiteWithFixture,

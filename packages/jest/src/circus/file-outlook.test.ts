@@ -96,6 +96,7 @@ test("skipped tests, todos and tests in a skipped describe do not count", () => 
   file.test("todo", SANDBOX, { mode: "todo" });
   const outer = file.describe("skipped describe", file.root, { mode: "skip" });
   file.test("in it", SANDBOX, { parent: outer });
+  file.test("focused in it", SANDBOX, { parent: outer, mode: "only" });
   file.test("in one in it", SANDBOX, { parent: file.describe("inner", outer) });
   const state = file.state();
   file.outlook.begins(skipped, state);

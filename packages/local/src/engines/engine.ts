@@ -20,6 +20,18 @@ export interface PlannedFile {
   readonly content: Uint8Array;
 }
 
+export interface PlannedRestore {
+  readonly volume: string;
+  /** A tar archive on the host, which is there until the sandbox has started. */
+  readonly archive: string;
+  readonly snapshot: {
+    /** Of what is in the archive: another archive of the same id has the same content. */
+    readonly id: string;
+    /** Aborted when nothing can begin with it any more. */
+    readonly deleted: AbortSignal;
+  };
+}
+
 /** What an engine needs to know of a sandbox; the service has checked all of it. */
 export interface SandboxPlan {
   readonly id: string;
@@ -31,8 +43,10 @@ export interface SandboxPlan {
   /** Ports to be reached from the host's loopback; only with a network of its own. Default: none. */
   readonly publish?: readonly number[];
   readonly mounts: readonly PlannedMount[];
-  /** Volumes that begin with the content of a tar archive on the host. */
-  readonly restores: readonly { readonly volume: string; readonly archive: string }[];
+  /** Volumes that begin with the content of a snapshot. */
+  readonly restores: readonly PlannedRestore[];
+  /** Other containers of the sandbox mount its volumes, too. Default false. */
+  readonly sharesVolumes?: boolean;
   readonly files: readonly PlannedFile[];
   /** Enforced where the engine says that it enforces memory. */
   readonly memoryLimitBytes?: number | undefined;

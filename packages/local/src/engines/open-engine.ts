@@ -32,6 +32,8 @@ export interface OpenEngineOptions {
   readonly docker?: DockerConnection | undefined;
 }
 
+export type OpenEngine = (options: OpenEngineOptions) => Promise<Engine>;
+
 /** Why an engine cannot be used here, and what would help. */
 export interface EngineProblem {
   readonly reason: string;
@@ -102,6 +104,7 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     firstProcess,
     serviceMarker: serviceMarker(options.stateFolder),
     folder: join(options.stateFolder, "sandboxes"),
+    treesFolder: join(options.stateFolder, "snapshot-trees"),
     rootOf: (image) => mapped.get(image) ?? host,
     etc,
   });

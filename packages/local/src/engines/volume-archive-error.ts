@@ -2,8 +2,8 @@
 export class VolumeArchiveError extends Error {
   readonly kind: "size_exceeded" | "failed";
 
-  constructor(kind: VolumeArchiveError["kind"], message: string) {
-    super(message);
+  constructor(kind: VolumeArchiveError["kind"], message: string, options: ErrorOptions = {}) {
+    super(message, options);
     this.kind = kind;
   }
 }

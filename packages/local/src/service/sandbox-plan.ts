@@ -18,13 +18,15 @@ export function planSandbox(
   restores: SandboxPlan["restores"] = [],
   servicesHaveEgress = false,
 ): SandboxPlan {
-  const elsewhere = [...otherContainers(spec), ...spec.initContainers].flatMap((container) =>
+  const others = [...otherContainers(spec), ...spec.initContainers];
+  const elsewhere = others.flatMap((container) =>
     planContainer(id, spec, container, restores).restores.map(({ volume }) => volume),
   );
   return {
     ...planContainer(id, spec, primaryContainer(spec), []),
     ...planNetwork(spec, servicesHaveEgress),
     restores: restores.filter(({ volume }) => !elsewhere.includes(volume)),
+    sharesVolumes: others.length > 0,
   };
 }
 

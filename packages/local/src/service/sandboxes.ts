@@ -196,7 +196,7 @@ export class Sandboxes {
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
-      archive: this.snapshots.lend(snapshotId),
+      ...this.snapshots.lend(snapshotId),
     }));
     const resolved = resources.secrets.resolve(spec);
     const fresh = {

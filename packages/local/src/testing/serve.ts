@@ -1,6 +1,7 @@
 /** A local service in a process of its own, as it is meant to be used; talks to its test by IPC. */
 import type { LocalNotice } from "../index.ts";
 import { closeInheritedDescriptors } from "../spawner/inherited-descriptors.ts";
+import { collectedMemory } from "./collected-memory.ts";
 import type { TestServiceOptions } from "./test-service.ts";
 
 closeInheritedDescriptors();
@@ -19,7 +20,7 @@ try {
   });
   process.on("message", (message) => {
     if (message === "notices") process.send?.(notices);
-    else if (message === "memory") void memory().then((usage) => process.send?.(usage));
+    else if (message === "memory") void collectedMemory().then((usage) => process.send?.(usage));
     else void service.close().then(() => process.disconnect());
   });
   // The test is gone: end in order, as the coordinator would.
@@ -29,14 +30,4 @@ try {
   const code = error instanceof LocalServiceError ? error.code : "unexpected";
   process.send?.({ code, message: error instanceof Error ? error.message : String(error) });
   process.disconnect();
-}
-
-/** What is really held: without the garbage, where the test has started this with `--expose-gc`. */
-async function memory(): Promise<NodeJS.MemoryUsage> {
-  // The second time takes what the first one's finalizers have let go of.
-  for (const _ of [1, 2]) {
-    globalThis.gc?.();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return process.memoryUsage();
 }

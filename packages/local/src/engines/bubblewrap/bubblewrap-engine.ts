@@ -12,7 +12,9 @@ import type { FirstProcess } from "./first-process.ts";
 import { FolderPool } from "./folder-pool.ts";
 import type { ImageRoot } from "./image-root.ts";
 import { furnishSandboxFolder, isReadOnlyPlace } from "./sandbox-folder.ts";
+import { mountingWords } from "./layered-volume.ts";
 import { SandboxVolumes } from "./sandbox-volumes.ts";
+import { SnapshotTrees } from "./snapshot-trees.ts";
 import { SpareSandboxes } from "./spare-sandboxes.ts";
 import { WaitingShells } from "./waiting-shell.ts";
 
@@ -31,6 +33,8 @@ export interface BubblewrapEngineOptions {
   readonly serviceMarker: string;
   /** Private folder for the sandboxes' folders. */
   readonly folder: string;
+  /** Private folder for snapshots that volumes of many sandboxes begin with; made when it is needed. */
+  readonly treesFolder: string;
   readonly rootOf: (image: string) => ImageRoot;
   /** Closed with the engine. */
   readonly etc: CurrentEtc;
@@ -45,6 +49,8 @@ export class BubblewrapEngine implements Engine {
   readonly mountsVolumeFolders = true;
   readonly #options: BubblewrapEngineOptions;
   readonly #discarded: DiscardedFolders;
+  readonly #tar: ContainedTar;
+  readonly #trees: SnapshotTrees;
   /** One for each image root: their sandboxes have different mount points. */
   readonly #pools = new Map<ImageRoot, FolderPool>();
 
@@ -61,6 +67,12 @@ export class BubblewrapEngine implements Engine {
     });
     this.#shells = options.programs.hasDash ? new WaitingShells() : undefined;
     this.#discarded = new DiscardedFolders(options.spawner);
+    this.#tar = new ContainedTar(options.programs.bwrap);
+    this.#trees = new SnapshotTrees({
+      folder: options.treesFolder,
+      tar: this.#tar,
+      discard: (folder) => this.#discarded.add(folder),
+    });
   }
 
   refusal(plan: SandboxPlan): EngineRefusal | undefined {
@@ -133,10 +145,29 @@ export class BubblewrapEngine implements Engine {
     folder: string,
     first: BubblewrapSandbox | undefined,
   ): Promise<BubblewrapSandbox> {
+    const tools = {
+      tar: this.#tar,
+      trees: this.#trees,
+      nsenter: this.#options.programs.nsenter,
+    };
+    const volumesOf = first?.shared.folder ?? folder;
+    const volumes = new SandboxVolumes(plan, volumesOf, tools);
+    try {
+      return await this.#hold(plan, root, { folder, volumes }, first);
+    } catch (error) {
+      await volumes.close();
+      throw error;
+    }
+  }
+
+  async #hold(
+    plan: SandboxPlan,
+    root: ImageRoot,
+    { folder, volumes }: { readonly folder: string; readonly volumes: SandboxVolumes },
+    first: BubblewrapSandbox | undefined,
+  ): Promise<BubblewrapSandbox> {
     const { spawner, programs, firstProcess } = this.#options;
     const hostname = plan.id.slice(0, 60);
-    const volumesOf = first?.shared.folder ?? folder;
-    const volumes = new SandboxVolumes(plan, volumesOf, new ContainedTar(programs.bwrap));
     await volumes.restoreOnDisk();
     const { root: ownRoot, inRoot } = await furnishSandboxFolder(
       folder,
@@ -144,10 +175,13 @@ export class BubblewrapEngine implements Engine {
       hostname,
       root.etc,
       root.tools,
-      volumesOf,
+      { folder: first?.shared.folder ?? folder, layered: volumes.layered },
     );
     const held = await spawner.hold({
-      leader: first === undefined ? [] : entryBeside(programs.nsenter, first.shared.innerPid, plan),
+      leader:
+        first === undefined
+          ? mountingWords(folder, [...volumes.layered.values()])
+          : entryBeside(programs.nsenter, first.shared.innerPid, plan),
       file: programs.bwrap,
       fileArgs: [
         ...(first === undefined ? ownNamespaces(plan, hostname) : []),
@@ -175,7 +209,7 @@ export class BubblewrapEngine implements Engine {
       shells: this.#shells,
       activity: this.#activity,
     });
-    void sandbox.ended.then(() => volumes.idle()).then(() => this.#discarded.add(folder));
+    void sandbox.ended.then(() => volumes.close()).then(() => this.#discarded.add(folder));
     try {
       await volumes.restoreInMemory((command) => sandbox.exec(command));
     } catch (error) {

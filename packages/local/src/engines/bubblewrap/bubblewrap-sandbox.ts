@@ -184,7 +184,9 @@ export class BubblewrapSandbox implements EngineSandbox {
   }
 
   archiveVolume(volume: string, target: ArchiveTarget): Promise<void> {
-    return this.#options.volumes.archive(volume, target, (command) => this.exec(command));
+    const { volumes, held } = this.#options;
+    const exec = (command: ExecCommand): Promise<EngineProcess> => this.exec(command);
+    return volumes.archive(volume, target, { exec, innerPid: held.innerPid });
   }
 
   stop(): Promise<void> {

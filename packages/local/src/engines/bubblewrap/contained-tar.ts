@@ -7,6 +7,9 @@ import { hostRootArguments } from "./host-root.ts";
 
 const BLOCK_BYTES = 512;
 
+/** Of `[`; bwrap itself would say the same, and then the folder is unpacked once more, no worse. */
+const NOT_PLAIN = 1;
+
 /** tar writes so much at once. */
 const RECORD_BYTES = 20 * BLOCK_BYTES;
 
@@ -22,11 +25,15 @@ export class ContainedTar {
     this.#bwrap = bwrap;
   }
 
-  /** Throws VolumeArchiveError, also when the archive would be larger. `file` must be new. */
+  /**
+   * Throws VolumeArchiveError, also when the archive would be larger. `file` must be new. `entry` are
+   * words that lead to where the folder is seen, and become the command behind them.
+   */
   async create(
     folder: string,
     file: string,
     { maxBytes, signal }: { readonly maxBytes: number; readonly signal: AbortSignal },
+    entry: readonly string[] = [],
   ): Promise<void> {
     const archive = await open(file, "wx+", 0o600);
     // A shell's limit on what one file may become, which here is the archive.
@@ -38,6 +45,7 @@ export class ContainedTar {
         words: [blocks, "--create", "--file=-", "--sparse", "."],
         stdio: ["ignore", archive.fd],
         signal,
+        entry,
       });
       const { size } = await archive.stat();
       if (code !== 0 && size + RECORD_BYTES > maxBytes) {
@@ -75,17 +83,41 @@ export class ContainedTar {
     }
   }
 
+  /**
+   * Whether there is nothing in a folder that an overlay over it would not show as it is: names of
+   * one file would become files of their own with the first change, and its own marks of what was
+   * deleted any account may make. Throws VolumeArchiveError.
+   */
+  async isPlain(folder: string, signal: AbortSignal): Promise<boolean> {
+    const { code, said } = await this.#run({
+      volume: ["--ro-bind", folder, "/volume"],
+      script: 'found=$("$0" "$@") || exit 2; [ -z "$found" ]',
+      words: [
+        ...["find", ".", "!", "-type", "d"],
+        ...["(", "-links", "+1", "-o", "-type", "c", ")", "-print", "-quit"],
+      ],
+      stdio: ["ignore", "ignore"],
+      signal,
+    });
+    if (code !== 0 && code !== NOT_PLAIN)
+      throw new VolumeArchiveError("failed", `find ended with code ${code}: ${said}`);
+    return code === 0;
+  }
+
   async #run(task: {
     readonly volume: readonly string[];
     readonly script: string;
     readonly words: readonly string[];
     readonly stdio: readonly ["ignore" | number, "ignore" | number];
     readonly signal: AbortSignal;
+    readonly entry?: readonly string[];
   }): Promise<{ readonly code: number; readonly said: string }> {
     task.signal.throwIfAborted();
+    const [program, ...words] = [...(task.entry ?? []), this.#bwrap];
     const child = spawn(
-      this.#bwrap,
+      program ?? "",
       [
+        ...words,
         ...["--unshare-all", "--uid", "0", "--gid", "0", "--die-with-parent", "--new-session"],
         ...["--cap-drop", "ALL", "--cap-add", "CAP_DAC_OVERRIDE", "--cap-add", "CAP_FOWNER"],
         ...["--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"],

@@ -1,8 +1,9 @@
 import { existsSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { PlannedMount, SandboxPlan } from "../engine.ts";
 import { copyEtc, type EtcTemplate, OWN_FILES, OWN_FILES_FOLDER } from "./etc-template.ts";
 import { ROOT_FOLDER } from "./folder-pool.ts";
+import { type LayeredVolume, type Layers, makeInLayers } from "./layered-volume.ts";
 import { hasPreloadList, keptLoaderFiles } from "./loader-files.ts";
 import type { ToolBind } from "./image-root.ts";
 
@@ -12,6 +13,16 @@ interface Bind {
   readonly readOnly: boolean;
   /** Shared with other sandboxes, which may be changing it right now. */
   readonly live?: boolean;
+  /** Where things are made that are to be seen in it, as `host` itself is not mounted yet. */
+  readonly layers?: Layers;
+}
+
+/** Where the volumes of a sandbox are. */
+export interface VolumePlaces {
+  /** Of the sandbox whose volumes these are. */
+  readonly folder: string;
+  /** By name. */
+  readonly layered: ReadonlyMap<string, LayeredVolume>;
 }
 
 /** Below these nothing can be made: they are the image's, read-only. */
@@ -45,8 +56,8 @@ export interface FolderArguments {
 
 /**
  * Completes a sandbox's fresh folder (of a FolderPool) and returns the arguments that show it
- * inside. No sandbox process has seen it yet, so nothing in it can be a trap. `volumesOf` is the
- * folder of the sandbox whose volumes these are, where nothing has run yet either.
+ * inside. No sandbox process has seen it yet, so nothing in it can be a trap. `volumesOf` is
+ * where the volumes are, in which nothing has run yet either.
  */
 export async function furnishSandboxFolder(
   folder: string,
@@ -54,7 +65,7 @@ export async function furnishSandboxFolder(
   hostname: string,
   etc: EtcTemplate,
   tools: readonly ToolBind[],
-  volumesOf = folder,
+  volumesOf: VolumePlaces,
 ): Promise<FolderArguments> {
   const root: Bind = { inside: "/", host: join(folder, ROOT_FOLDER), readOnly: false };
   const binds = [root];
@@ -68,10 +79,11 @@ export async function furnishSandboxFolder(
       binds.push({ inside: mount.path, host: live.folder, readOnly, live: true });
       continue;
     }
-    const volume = volumeFolder(volumesOf, mount.volume);
+    const volume = volumeFolder(volumesOf.folder, mount.volume);
     mkdirSync(volume, { recursive: true, mode: 0o755 });
-    const host = makeBelow(volume, mount.subPath);
-    binds.push({ inside: mount.path, host, readOnly: mount.readOnly });
+    const layers = volumesOf.layered.get(mount.volume)?.layers;
+    const place = makeBelow({ host: volume, ...(layers && { layers }) }, mount.subPath);
+    binds.push({ inside: mount.path, readOnly: mount.readOnly, ...place });
   }
   // In a live volume it must be there: bwrap looks for it from inside.
   if (plan.workingDirectory !== "/workspace" && !bindOf(binds, plan.workingDirectory)?.live)
@@ -143,7 +155,7 @@ function makePlace(binds: readonly Bind[], path: string): void {
     throw new Error(
       `${path} would lie within a registered volume (${bind.inside}): mount it elsewhere`,
     );
-  if (bind !== undefined) makeBelow(bind.host, path.slice(bind.inside.length));
+  if (bind !== undefined) makeBelow(bind, path.slice(bind.inside.length));
 }
 
 export function volumeFolder(sandboxFolder: string, volume: string): string {
@@ -154,14 +166,23 @@ export function volumeFolder(sandboxFolder: string, volume: string): string {
  * Makes folders below one of the sandbox's own. What was restored from a snapshot may have links,
  * which seen from here lead anywhere: none is followed.
  */
-function makeBelow(folder: string, path: string): string {
-  let place = folder;
+function makeBelow(
+  { host, layers }: Pick<Bind, "host" | "layers">,
+  path: string,
+): Pick<Bind, "host" | "layers"> {
+  let place = host;
+  let inLayers = layers;
   for (const part of path.split("/").filter((each) => each !== "")) {
     place = join(place, part);
-    const stat = lstatSync(place, { throwIfNoEntry: false });
-    if (stat === undefined) mkdirSync(place, { mode: 0o755 });
-    else if (!stat.isDirectory())
-      throw new Error(`${path}: ${part} is no folder in the volume's snapshot`);
+    if (inLayers !== undefined) inLayers = makeInLayers(inLayers, part);
+    else if (!isFolder(place)) mkdirSync(place, { mode: 0o755 });
   }
-  return place;
+  return { host: place, ...(inLayers && { layers: inLayers }) };
+}
+
+/** False where there is nothing. */
+function isFolder(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isDirectory()) return stat !== undefined;
+  throw new Error(`${basename(path)} is no folder in the volume's snapshot`);
 }

@@ -1,4 +1,4 @@
-import { createReadStream, mkdirSync } from "node:fs";
+import { createReadStream, mkdirSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { collectOutput } from "../collect-output.ts";
@@ -7,12 +7,23 @@ import type {
   EngineProcess,
   ExecCommand,
   PlannedMount,
+  PlannedRestore,
   SandboxPlan,
 } from "../engine.ts";
+import type { Borrowed } from "../shared-snapshots.ts";
 import { VolumeArchiveError } from "../volume-archive-error.ts";
 import { checkArchive, SAID_BYTES } from "./archive-outcome.ts";
 import type { ContainedTar } from "./contained-tar.ts";
+import { type LayeredVolume, makeLayers, unlockLayers } from "./layered-volume.ts";
+import type { SnapshotTrees } from "./snapshot-trees.ts";
 import { volumeFolder } from "./sandbox-folder.ts";
+
+/** What volumes are made with, the same for all sandboxes. */
+export interface VolumeTools {
+  readonly tar: ContainedTar;
+  readonly trees: SnapshotTrees;
+  readonly nsenter: string;
+}
 
 type Exec = (command: ExecCommand) => Promise<EngineProcess>;
 
@@ -22,24 +33,28 @@ const RESTORE_SECONDS = 300;
 export class SandboxVolumes {
   readonly #plan: SandboxPlan;
   readonly #folder: string;
-  readonly #tar: ContainedTar;
+  readonly #tools: VolumeTools;
   readonly #archiving = new Set<Promise<void>>();
+  readonly #borrowed: Borrowed<string>[] = [];
+  readonly #layered = new Map<string, LayeredVolume>();
 
-  constructor(plan: SandboxPlan, folder: string, tar: ContainedTar) {
+  constructor(plan: SandboxPlan, folder: string, tools: VolumeTools) {
     this.#plan = plan;
     this.#folder = folder;
-    this.#tar = tar;
+    this.#tools = tools;
   }
 
   /** Before the sandbox starts, and before anything else is made in its volumes. */
   async restoreOnDisk(): Promise<void> {
-    for (const { volume, archive } of this.#plan.restores) {
-      if (this.#inMemory(volume) !== undefined) continue;
-      const signal = AbortSignal.timeout(RESTORE_SECONDS * 1000);
-      await this.#tar
-        .extract(archive, this.#make(volume), signal)
-        .catch((error: unknown) => notRestored(volume, error));
+    for (const restore of this.#plan.restores) {
+      if (this.#inMemory(restore.volume) !== undefined) continue;
+      await this.#restore(restore).catch((error: unknown) => notRestored(restore.volume, error));
     }
+  }
+
+  /** Those that have to be mounted before the sandbox can be made (see `mountingWords`). */
+  get layered(): ReadonlyMap<string, LayeredVolume> {
+    return this.#layered;
   }
 
   /** Once the sandbox is there, before anything else runs in it. */
@@ -64,21 +79,57 @@ export class SandboxVolumes {
     }
   }
 
-  /** Throws VolumeArchiveError, or what the signal aborts with. */
-  archive(volume: string, target: ArchiveTarget, exec: Exec): Promise<void> {
+  /**
+   * Throws VolumeArchiveError, or what the signal aborts with. `innerPid` is the sandbox's first
+   * process.
+   */
+  archive(
+    volume: string,
+    target: ArchiveTarget,
+    { exec, innerPid }: { readonly exec: Exec; readonly innerPid: number },
+  ): Promise<void> {
     const mount = this.#inMemory(volume);
     const archiving =
       mount === undefined
-        ? this.#tar.create(this.#make(volume), target.file, target)
+        ? this.#archiveOnDisk(volume, target, innerPid)
         : archiveInside(mount, target, exec);
     const settled = archiving.catch(() => {}).finally(() => this.#archiving.delete(settled));
     this.#archiving.add(settled);
     return archiving;
   }
 
-  /** Resolves when nothing of the sandbox's folder is being read any more. */
-  async idle(): Promise<void> {
+  /**
+   * Once no process of the sandbox is left, or it did not come about. Resolves when nothing of its
+   * folder is being read any more, and all of it can be removed.
+   */
+  async close(): Promise<void> {
     await Promise.all(this.#archiving);
+    for (const volume of this.#layered.values()) unlockLayers(volume);
+    for (const tree of this.#borrowed.splice(0)) tree.release();
+  }
+
+  async #restore(restore: PlannedRestore): Promise<void> {
+    const { tar, trees } = this.#tools;
+    // Of an overlay there is one mount, which other containers cannot get at.
+    const tree = this.#plan.sharesVolumes === true ? undefined : await trees.borrow(restore);
+    const folder = this.#make(restore.volume);
+    if (tree === undefined) {
+      const signal = AbortSignal.timeout(RESTORE_SECONDS * 1000);
+      return tar.extract(restore.archive, folder, signal);
+    }
+    this.#borrowed.push(tree);
+    const layers = makeLayers(this.#folder, this.#layered.size, { folder, lower: tree.content });
+    this.#layered.set(restore.volume, layers);
+  }
+
+  #archiveOnDisk(volume: string, target: ArchiveTarget, innerPid: number): Promise<void> {
+    const { tar, nsenter } = this.#tools;
+    const layered = this.#layered.get(volume);
+    if (layered === undefined) return tar.create(this.#make(volume), target.file, target);
+    // Only there it is mounted: with the sandbox's bwrap, which stays outside.
+    const outerPid = String(parentOf(innerPid));
+    const entry = [nsenter, "--preserve-credentials", "-t", outerPid, "-U", "-m", "--"];
+    return tar.create(layered.folder, target.file, target, entry);
   }
 
   #inMemory(volume: string): PlannedMount | undefined {
@@ -132,6 +183,15 @@ async function archiveInside(
     }
   } finally {
     await archive.close();
+  }
+}
+
+function parentOf(pid: number): number {
+  try {
+    const [, parent] = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
+    return Number(parent);
+  } catch (cause) {
+    throw new VolumeArchiveError("failed", "the sandbox has ended", { cause });
   }
 }
 

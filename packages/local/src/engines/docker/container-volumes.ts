@@ -22,6 +22,11 @@ export function diskVolumes({ mounts }: SandboxPlan): readonly string[] {
   return [...new Set(onDisk.map(({ volume }) => volume))];
 }
 
+export function diskRestores({ mounts, restores }: SandboxPlan): SandboxPlan["restores"] {
+  const inMemory = mounts.filter(({ memorySizeBytes }) => memorySizeBytes !== undefined);
+  return restores.filter(({ volume }) => inMemory.every((mount) => mount.volume !== volume));
+}
+
 export function mountsOf({ id, mounts }: SandboxPlan): MountSettings[] {
   return mounts.map(({ volume, path, readOnly, memorySizeBytes }): MountSettings =>
     memorySizeBytes === undefined
@@ -42,16 +47,20 @@ export function mountsOf({ id, mounts }: SandboxPlan): MountSettings[] {
   );
 }
 
-/** Through Docker's archives: needs nothing of the image, and the container need not run. */
+/**
+ * Through Docker's archives: needs nothing of the image, and the container need not run. Those in
+ * `layered` show the snapshot already.
+ */
 export async function restoreDiskVolumes(
   docker: DockerConnection,
   container: Container,
   holders: VolumeHolders,
   plan: SandboxPlan,
+  layered: ReadonlySet<string>,
 ): Promise<void> {
-  for (const { volume, archive } of plan.restores) {
+  for (const { volume, archive } of diskRestores(plan)) {
+    if (layered.has(volume)) continue;
     const mounts = plan.mounts.filter((each) => each.volume === volume);
-    if (mounts.some(({ memorySizeBytes }) => memorySizeBytes !== undefined)) continue;
     const unpack = (into: Container, path: string): Promise<unknown> =>
       docker.call(
         `restore the volume ${volume}`,

@@ -4,6 +4,7 @@ import type { Container } from "dockerode";
 import type { Engine, EngineRefusal, EngineSandbox, SandboxPlan } from "../engine.ts";
 import { containerOptions } from "./container-options.ts";
 import {
+  diskRestores,
   diskVolumes,
   restoreDiskVolumes,
   restoreMemoryVolumes,
@@ -17,6 +18,7 @@ import { DockerSandbox } from "./docker-sandbox.ts";
 import { ownerLabels, SANDBOX_LABEL } from "./owner-label.ts";
 import { publishedPorts } from "./published-ports.ts";
 import { SandboxBelongings } from "./sandbox-belongings.ts";
+import { SnapshotVolumes, upperOf } from "./snapshot-volumes.ts";
 import { tarOf } from "./tar-archive.ts";
 import { volumeHolders } from "./volume-holder.ts";
 
@@ -51,6 +53,7 @@ export class DockerEngine implements Engine {
   readonly #images: DockerImages;
   readonly #labels: Readonly<Record<string, string>>;
   readonly #service: string;
+  readonly #snapshots: SnapshotVolumes;
   readonly #belongings = new WeakMap<EngineSandbox, SandboxBelongings>();
   readonly #removals = new Set<Promise<void>>();
   /** Images that are known to have a shell. */
@@ -63,6 +66,11 @@ export class DockerEngine implements Engine {
     this.#images = new DockerImages(options.docker);
     this.#service = basename(options.stateFolder);
     this.#labels = ownerLabels(this.#service);
+    this.#snapshots = new SnapshotVolumes({
+      ...{ docker: options.docker, images: this.#images },
+      ...{ labels: this.#labels, service: this.#service },
+      later: (work) => this.#later(work),
+    });
   }
 
   refusal(plan: SandboxPlan): EngineRefusal | undefined {
@@ -103,14 +111,14 @@ export class DockerEngine implements Engine {
   /** What it made of this when it fails is among the belongings. */
   async #start(plan: SandboxPlan, place: Place): Promise<DockerSandbox> {
     const labels = { ...this.#labels, [SANDBOX_LABEL]: plan.id };
-    await this.#createVolumes(plan, place, labels);
+    const layered = await this.#createVolumes(plan, place, labels);
     const container = await this.#create(plan, place, labels);
     const holders = volumeHolders({
       ...{ docker: this.#options.docker, belongings: place.belongings, labels },
       image: this.#imageOf(plan),
     });
     await this.#checkShell(container, plan);
-    await restoreDiskVolumes(this.#options.docker, container, holders, plan);
+    await restoreDiskVolumes(this.#options.docker, container, holders, plan, layered);
     await this.#writeFiles(container, plan);
     const { docker } = this.#options;
     const lifeline = await this.#run(container);
@@ -135,20 +143,33 @@ export class DockerEngine implements Engine {
     return sandbox;
   }
 
+  /** Those that show their snapshot then. */
   async #createVolumes(
     plan: SandboxPlan,
     { belongings }: Place,
     labels: Readonly<Record<string, string>>,
-  ): Promise<void> {
+  ): Promise<ReadonlySet<string>> {
     const { docker } = this.#options;
+    const layered = new Set<string>();
+    for (const restore of diskRestores(plan)) {
+      const shared = await this.#snapshots.borrow(restore, this.#imageOf(plan));
+      if (shared === undefined) continue;
+      belongings.addBorrowed(shared);
+      const name = volumeName(plan.id, restore.volume);
+      await this.#snapshots.makeVolume(shared.content, { name, labels, belongings });
+      layered.add(restore.volume);
+    }
     for (const volume of diskVolumes(plan)) {
       const name = volumeName(plan.id, volume);
+      // Made for another container of the sandbox, or just now, and not like others.
+      if (belongings.hasVolume(upperOf(name))) continue;
       belongings.addVolume(name);
       // One that is there already is the same one: containers share it.
       await docker.call("make a volume", (options) =>
         docker.api.createVolume({ ...options, ...inBody({ Name: name, Labels: labels }) }),
       );
     }
+    return layered;
   }
 
   async #create(

@@ -1,3 +1,4 @@
+import type { Borrowed } from "../shared-snapshots.ts";
 import type { DockerConnection } from "./docker-connection.ts";
 import { removeContainer, removeVolume } from "./docker-leftovers.ts";
 
@@ -7,6 +8,7 @@ export class SandboxBelongings {
   /** Each with its removal, once that has begun. */
   readonly #containers = new Map<string, Promise<void> | undefined>();
   readonly #volumes = new Set<string>();
+  readonly #borrowed: Borrowed<unknown>[] = [];
 
   constructor(docker: DockerConnection) {
     this.#docker = docker;
@@ -18,6 +20,15 @@ export class SandboxBelongings {
 
   addVolume(name: string): void {
     this.#volumes.add(name);
+  }
+
+  hasVolume(name: string): boolean {
+    return this.#volumes.has(name);
+  }
+
+  /** Given back once no volume needs it. */
+  addBorrowed(borrowed: Borrowed<unknown>): void {
+    this.#borrowed.push(borrowed);
   }
 
   /** Kills it if it runs. Whoever asks while it is being removed waits for the same. */
@@ -40,5 +51,6 @@ export class SandboxBelongings {
     await Promise.all([...this.#containers.keys()].map((id) => this.removeContainer(id)));
     await Promise.all([...this.#volumes].map((name) => removeVolume(this.#docker, name)));
     this.#volumes.clear();
+    for (const borrowed of this.#borrowed.splice(0)) borrowed.release();
   }
 }

@@ -27,6 +27,7 @@ export class SnapshotRecord {
   #state: SnapshotState = SnapshotState.CREATING;
   #reason = "";
   #sizeBytes = 0;
+  readonly #deleted = new AbortController();
 
   constructor(
     id: string,
@@ -81,9 +82,15 @@ export class SnapshotRecord {
     this.#complete(SnapshotState.FAILED);
   }
 
+  /** Aborted with its deletion. */
+  get deleted(): AbortSignal {
+    return this.#deleted.signal;
+  }
+
   deleting(): void {
     this.#state = SnapshotState.DELETING;
     this.#updateTime = timestampNow();
+    this.#deleted.abort();
   }
 
   view(): FileSystemSnapshot {

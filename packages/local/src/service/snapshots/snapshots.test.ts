@@ -7,7 +7,6 @@ import {
   SnapshotState,
   SnapshotTrigger,
   State,
-  StorageMedium,
 } from "@tidybox/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -16,48 +15,13 @@ import {
   pause,
   refusalOf,
   sh,
-  type SpecInit,
   specOf,
   startTestService,
   stateFolders,
   type TestService,
   untilEnded,
 } from "../../testing/test-service.ts";
-
-interface VolumeInit {
-  readonly name: string;
-  readonly path?: string;
-  readonly memory?: boolean;
-  readonly from?: string;
-  readonly subPath?: string;
-}
-
-/** A spec with scratch volumes that are mounted. */
-function withVolumes(volumes: readonly VolumeInit[], container: object = {}): SpecInit {
-  return specOf(
-    {
-      ...container,
-      volumeMounts: volumes.map(({ name, path = `/${name}`, subPath = "" }) => ({
-        volume: name,
-        mountPath: path,
-        subPath,
-      })),
-    },
-    {
-      volumes: volumes.map(({ name, memory = false, from = "" }) => ({
-        name,
-        source: {
-          case: "scratch",
-          value: {
-            size: memory ? "64Mi" : "",
-            medium: memory ? StorageMedium.MEMORY : StorageMedium.DISK,
-            restoreFromSnapshotId: from,
-          },
-        },
-      })),
-    },
-  );
-}
+import { settledSnapshot, takeSnapshot, withVolumes } from "../../testing/volumes.ts";
 
 describe("snapshots with the engine bubblewrap", () => {
   let service: TestService;
@@ -66,19 +30,9 @@ describe("snapshots with the engine bubblewrap", () => {
   });
   afterAll(() => service.close());
 
-  async function settled(fileSystemSnapshotId: string): Promise<FileSystemSnapshot> {
-    for (;;) {
-      const snapshot = await service.client.getFileSystemSnapshot({ fileSystemSnapshotId });
-      if (snapshot.state !== SnapshotState.CREATING) return snapshot;
-      await pause(10);
-    }
-  }
-
-  async function take(sandboxId: string, scratchVolumeName = ""): Promise<FileSystemSnapshot> {
-    const begun = await service.client.createFileSystemSnapshot({ sandboxId, scratchVolumeName });
-    expect(begun.state).toBe(SnapshotState.CREATING);
-    return settled(begun.fileSystemSnapshotId);
-  }
+  const settled = (id: string): Promise<FileSystemSnapshot> => settledSnapshot(service.client, id);
+  const take = (sandboxId: string, volume = ""): Promise<FileSystemSnapshot> =>
+    takeSnapshot(service.client, sandboxId, volume);
 
   const text = async (sandboxId: string, script: string): Promise<string> => {
     const { stdout, stderr } = await sh(service.client, sandboxId, script);

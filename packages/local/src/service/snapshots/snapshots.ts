@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { ErrorReason, SnapshotState } from "@tidybox/protocol";
-import type { EngineSandbox } from "../../engines/engine.ts";
+import type { EngineSandbox, PlannedRestore } from "../../engines/engine.ts";
 import { VolumeArchiveError } from "../../engines/volume-archive-error.ts";
 import { failure } from "../failures.ts";
 import type { RecordFolder } from "../resources/record-folder.ts";
@@ -137,14 +137,15 @@ export class Snapshots {
   }
 
   /**
-   * Another name of an archive, for one restore: the snapshot may be deleted meanwhile. The caller
-   * removes it.
+   * For one restore, with another name of the archive: the snapshot may be deleted meanwhile. The
+   * caller removes the archive.
    */
-  lend(id: string): string {
+  lend(id: string): Omit<PlannedRestore, "volume"> {
     this.checkReady(id);
-    const lent = join(this.#folder, `lent-${randomUUID()}.tar`);
-    linkSync(this.#file(this.get(id)), lent);
-    return lent;
+    const record = this.get(id);
+    const archive = join(this.#folder, `lent-${randomUUID()}.tar`);
+    linkSync(this.#file(record), archive);
+    return { archive, snapshot: record };
   }
 
   /** Breaks off what is being taken. */
