@@ -13,6 +13,7 @@ import { jestTests } from "./cases/jest-tests.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { manyAlive } from "./cases/many-alive.ts";
 import { pluginCold } from "./cases/plugin-cold.ts";
+import { prepared } from "./cases/prepared.ts";
 import { reapLeaked } from "./cases/reap.ts";
 import { scale } from "./cases/scale.ts";
 import { streaming } from "./cases/streaming.ts";
@@ -24,8 +25,9 @@ const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     only: { type: "string" },
-    // Of warm-suite: `embedded`, `2s/16`, with commas; and how often each of them.
+    // Of warm-suite: `embedded`, `2s/16`, with commas.
     cells: { type: "string" },
+    // Of warm-suite and prepared, whose suites take minutes.
     rounds: { type: "string", default: "1" },
   },
 });
@@ -60,6 +62,12 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
     }),
   "critical-path": () => criticalPath(quick ? 4 : 60, quick ? 0.1 : 2),
   "bare-bwrap-suite": () => bareBwrapSuite(quick ? 12 : 200, quick ? 1 : 7),
+  prepared: () =>
+    prepared(
+      quick
+        ? { tests: 4, prepareSeconds: 0.1, sizeMegabytes: 1, rounds: 1 }
+        : { tests: 50, prepareSeconds: 3, sizeMegabytes: 200, rounds },
+    ),
   scale: () => scale(quick ? [64, 256] : [100, 1000, 10_000]),
   "jest-memory": () => jestMemory(quick ? 1 : 7),
 };
