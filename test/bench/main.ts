@@ -30,6 +30,9 @@ const { values } = parseArgs({
   },
 });
 const quick = values.quick;
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1)
+  throw new Error("--rounds takes a whole number from 1 up");
 
 /** Each case prints ratios or differences measured side by side in this one run. */
 const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
@@ -52,10 +55,10 @@ const CASES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
       tests: quick ? 12 : 200,
       startSeconds: quick ? [0.1] : [0.3, 2, 10],
       slots: quick ? [8] : [8, 16, 64],
-      rounds: Number(values.rounds),
+      rounds,
       cells: values.cells?.split(","),
     }),
-  "critical-path": () => criticalPath(quick ? 5 : 60, quick ? 0.1 : 2),
+  "critical-path": () => criticalPath(quick ? 4 : 60, quick ? 0.1 : 2),
   "bare-bwrap-suite": () => bareBwrapSuite(quick ? 12 : 200, quick ? 1 : 7),
   scale: () => scale(quick ? [64, 256] : [100, 1000, 10_000]),
   "jest-memory": () => jestMemory(quick ? 1 : 7),

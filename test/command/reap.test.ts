@@ -147,7 +147,8 @@ describe("tidybox reap", () => {
   test.each([
     ["--ci outside a CI", ["--ci"], /no pipeline .*GITHUB_RUN_ID/],
     ["--lost with another scope", ["--lost", "--run", "x"], /--lost finds its runs/],
-    ["no scope", [], /--ci or --lost/],
+    ["--prepared with another scope", ["--prepared", "--ci"], /snapshots, which have no tags/],
+    ["no scope", [], /--ci, --lost or --prepared/],
     ["an unreadable age", ["--tag", "x", "--older-than", "soon"], /such as 2h/],
   ])("wrong usage: %s ends with 2", async (_, args, says) => {
     await using service = await startServe(lastBed());

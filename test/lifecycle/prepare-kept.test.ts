@@ -199,6 +199,25 @@ describe("what is prepared without a key", () => {
     expect(await service.list()).toEqual([]);
   });
 
+  test("goes with a run whose coordinator is killed", async () => {
+    await using service = await startServe(lastBed());
+    const connection = connectionTo(service);
+    await using project = await projectWith(UNKEPT, {
+      "a.test.ts": HOLDS.replace('"sleep", "1000"', '"sleep", "3"'),
+    });
+    const mark = `mark-prepared-coordinator-${process.pid}`;
+    const run = await holding(project, service.env, mark);
+    expect(await idsOf(connection)).toHaveLength(1);
+    const isCoordinator = ({ command }: { readonly command: string }) =>
+      command.includes("tidybox-coordinator");
+    const coordinator = processesWith(mark).find(isCoordinator);
+    if (coordinator === undefined) throw new Error("no coordinator");
+    process.kill(coordinator.pid, "SIGKILL");
+    expect((await run.ended).account).toMatch(/its coordinator was lost.* 0 left/);
+    expect(await idsOf(connection)).toEqual([]);
+    expect(await service.list()).toEqual([]);
+  });
+
   test("goes by reap --run as well", async () => {
     await using service = await startServe(lastBed());
     const connection = connectionTo(service);

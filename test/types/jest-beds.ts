@@ -38,7 +38,7 @@ export const LAYOUTS: readonly Layout[] = [
 ];
 
 const TYPES =
-  'import type { CreateSandbox, Run, Sandbox, SandboxFixtures, SandboxOptions, Session } from "@tidybox/jest";\n' +
+  'import type { CreateSandbox, Run, Sandbox, SandboxFixtures, Session, TestSandboxOptions } from "@tidybox/jest";\n' +
   'import { expectTypeOf } from "expect-type";\n';
 const HOOKS = "beforeEach, afterEach, beforeAll, afterAll";
 

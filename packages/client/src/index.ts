@@ -4,9 +4,9 @@ export type { ApiKeyProvider } from "./connection/credentials.ts";
 export type { WandbOptions } from "./connection/credentials.ts";
 
 export { Sandbox } from "./sandbox/sandbox.ts";
-export type { CallTarget } from "./sandbox/sandbox.ts";
-export type { DeleteOptions } from "./sandbox/sandbox.ts";
-export type { RunOptions } from "./sandbox/sandbox.ts";
+export type { CallTarget } from "./sandbox/run-options.ts";
+export type { DeleteOptions } from "./sandbox/run-options.ts";
+export type { RunOptions } from "./sandbox/run-options.ts";
 export type { SandboxList } from "./sandbox/sandbox.ts";
 export type { ListOptions } from "./sandbox/listing.ts";
 export type { SandboxState } from "./sandbox/state.ts";

@@ -22,3 +22,4 @@ export {
 export type { VolumeOptions } from "./service/resources/registered-volumes.ts";
 export { LocalServiceError, type LocalServiceErrorCode } from "./error.ts";
 export type { LocalNotice, LocalNoticeCode } from "./notice.ts";
+export { keepHeapSmall } from "./small-heap.ts";

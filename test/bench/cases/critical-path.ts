@@ -1,8 +1,11 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { quantile } from "../measure.ts";
 import type { Result } from "../report.ts";
 import { startService } from "../service.ts";
 import { makeVitestProject, type VitestProject } from "../vitest-project.ts";
-import { CLOCK_JS, type FileTimes, type TestTimes, timesOf } from "../warm-suite/clock.ts";
+import { CLOCK_JS, type FileTimes, timesOf } from "../warm-suite/clock.ts";
 
 const FILES = ["a", "b"] as const;
 const SLOTS = 64;
@@ -21,17 +24,27 @@ const CONFIG = `
   };
 `;
 
-/** Bare tests and such with a fixture by turns, so that both meet the same machine. */
-const suite = (file: string, pairs: number): string => `
+/** The kinds of tests by turns, so that all meet the same machine. */
+const KINDS = ["bare", "call", "sandbox"] as const;
+type Kind = (typeof KINDS)[number];
+
+const suite = (file: string, rounds: number): string => `
   import { test } from "@tidybox/vitest";
+  import { Agent, request } from "node:http";
   import { setTimeout as sleep } from "node:timers/promises";
   import { afterAll, beforeEach } from "vitest";
   import { asked, done, got, leave } from "./clock.js";
+  const agent = new Agent({ keepAlive: true });
+  const call = () =>
+    new Promise((resolve, reject) => {
+      request(process.env.BENCH_URL, { agent }, (answer) => answer.resume().once("end", resolve)).once("error", reject).end();
+    });
   const body = async () => { got(); await sleep(${TEST_MILLISECONDS}); done(); };
   beforeEach(asked);
-  afterAll(() => leave("${file}"));
-  for (let index = 0; index < ${pairs}; index += 1) {
+  afterAll(() => { agent.destroy(); leave("${file}"); });
+  for (let index = 0; index < ${rounds}; index += 1) {
     test("bare " + index, async () => { await body(); });
+    test("with one call " + index, async () => { await call(); await body(); await call(); });
     test("with a sandbox " + index, async ({ sandbox }) => { await body(sandbox); });
   }
 `;
@@ -47,10 +60,10 @@ interface Around {
 /**
  * What a fixture costs a test where the pool is ahead, whatever the service's latency.
  *
- * @param pairs of a bare test and one with a sandbox, in each of two files
+ * @param rounds of a test of each kind, in each of two files
  */
 export async function criticalPath(
-  pairs: number,
+  rounds: number,
   startSeconds: number,
 ): Promise<readonly Result[]> {
   await using service = await startService("bubblewrap", [
@@ -60,18 +73,22 @@ export async function criticalPath(
   await using project = await makeVitestProject({
     "clock.js": CLOCK_JS,
     "vitest.config.mjs": CONFIG,
-    ...Object.fromEntries(FILES.map((file) => [`${file}.test.js`, suite(file, pairs)])),
+    ...Object.fromEntries(FILES.map((file) => [`${file}.test.js`, suite(file, rounds)])),
   });
+  await using server = createServer((_, answer) => answer.end());
+  await once(server.listen(0, "127.0.0.1"), "listening");
   const env = {
     CWSANDBOX_BASE_URL: service.connection.baseUrl,
     CWSANDBOX_API_KEY: service.apiKey,
+    BENCH_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
   };
   // The first run leaves what the next one knows.
   await measured(project, env);
   const files = await measured(project, env);
-  const bare = files.flatMap((file) => around(file, 0));
+  const bare = files.flatMap((file) => around(file, "bare"));
+  const call = files.flatMap((file) => around(file, "call"));
   // The first one also opens its worker's lease: its file pays that once.
-  const all = files.map((file) => around(file, 1));
+  const all = files.map((file) => around(file, "sandbox"));
   const rest = all.flatMap((tests) => tests.slice(1));
   const first = all.flatMap((tests) => tests.slice(0, 1)).map(({ before }) => before);
   const overBare = (q: number): number => quantileOf(rest, q) - quantileOf(bare, 0.5);
@@ -82,6 +99,7 @@ export async function criticalPath(
       ...{ value: overBare(0.5), unit: "ms", limit: LIMIT_MEDIAN_MILLISECONDS, samples: [] },
       figures: [
         described("bare test", bare),
+        described("one plain HTTP call before its body and one after", call),
         described("with a sandbox", rest),
         `the first test of a file with a sandbox: ${first.map((ms) => ms.toFixed(0)).join(", ")} ms before its body`,
       ],
@@ -102,11 +120,11 @@ async function measured(
   return timesOf(project, FILES);
 }
 
-/** Of every second test, from that one on; not of the last test, which none comes after. */
-function around({ tests }: FileTimes, from: 0 | 1): readonly Around[] {
-  return tests.flatMap((test: TestTimes, index) => {
+/** Of the tests of that kind; not of the last test of the file, which none comes after. */
+function around({ tests }: FileTimes, kind: Kind): readonly Around[] {
+  return tests.flatMap((test, index) => {
     const next = tests[index + 1];
-    if (index % 2 !== from || next === undefined) return [];
+    if (KINDS[index % KINDS.length] !== kind || next === undefined) return [];
     return [{ before: test.gotAt - test.askedAt, after: next.askedAt - test.doneAt }];
   });
 }

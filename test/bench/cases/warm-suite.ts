@@ -114,7 +114,7 @@ function rowsOf(cell: Cell, legend: readonly string[]): readonly Result[] {
   ];
 }
 
-function figuresOf({ figures, measured }: Cell): readonly string[] {
+function figuresOf({ figures, measured, options }: Cell): readonly string[] {
   const s = (seconds: number): string => `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
   const lines = (Object.keys(CONTENDERS) as ContenderName[]).map((key) => {
     const { wholeSeconds, least, most, testsSeconds, paid, bound, ...waits } = figures[key];
@@ -126,5 +126,10 @@ function figuresOf({ figures, measured }: Cell): readonly string[] {
       `paid ${s(paid.sandboxSeconds)}: ${s(paid.startingSeconds)} starting, ${s(paid.poolSeconds)} in the pool, ${s(paid.testSeconds)} in tests, ${s(paid.endingSeconds)} ending; ${(paid.sandboxSeconds / figures.byHand.paid.sandboxSeconds).toFixed(2)} × (a)`,
     ].join("; ");
   });
-  return [...lines, measured];
+  const embedded = options.latency === undefined;
+  return [
+    ...lines,
+    ...(embedded ? ["(a) is over `tidybox serve`: our client alone has no embedded engine"] : []),
+    measured,
+  ];
 }

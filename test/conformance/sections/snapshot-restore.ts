@@ -87,6 +87,38 @@ export const snapshotRestore = section("3.10", (says) => {
   );
 
   says(
+    "nor does any other sandbox see it, in one that is large either, nor is what was deleted in a snapshot of it",
+    async (context) => {
+      const { sandboxes } = context.bed;
+      const shown = async (sandboxId: string): Promise<string> => {
+        const show = "cd /data; find . | sort; cat deep/file; wc -c < large; stat -c %a deep";
+        return (await sh(sandboxes, sandboxId, show)).stdout;
+      };
+      const source = await running(context, ...mounting([{ name: "data" }]));
+      const fill =
+        "cd /data; head -c 6000000 /dev/urandom > large; mkdir -m 750 deep gone; echo 1 > deep/file; touch gone/file";
+      await sh(sandboxes, source, fill);
+      const before = await shown(source);
+      const snapshot = await taken(context, source);
+      const both = Promise.all(
+        [from(snapshot), from(snapshot)].map((spec) => running(context, ...spec)),
+      );
+      const [one = "", two = ""] = await both;
+      expect(await shown(one)).toBe(before);
+      const change =
+        "cd /data; rm -r gone; mkdir gone made; echo 2 >> deep/file; chmod 700 deep; mv large made; echo 3 > large";
+      expect(await sh(sandboxes, one, change)).toMatchObject({ exitCode: 0 });
+      const after = await shown(one);
+      expect(await shown(two)).toBe(before);
+      const second = await taken(context, one);
+      await sandboxes.deleteFileSystemSnapshot({ fileSystemSnapshotId: snapshot });
+      expect(await shown(two)).toBe(before);
+      expect(await shown(await running(context, ...from(second)))).toBe(after);
+    },
+    UNLESS,
+  );
+
+  says(
     "deleting one answers with its record, and later calls say NOT_FOUND",
     async (context) => {
       const { sandboxes } = context.bed;

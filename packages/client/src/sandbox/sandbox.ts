@@ -1,6 +1,5 @@
 import type { ReadableStream } from "node:stream/web";
 import type { Sandbox as SandboxRecord } from "@tidybox/protocol";
-import type { Connection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
 import type { ExecOptions } from "../exec/options.ts";
 import { decodeText } from "../exec/output-buffer.ts";
@@ -20,7 +19,6 @@ import { uploadDirectory } from "../files/upload-directory.ts";
 import { type FileContent, type TransferOptions, writeFile } from "../files/write-file.ts";
 import type { LogOptions } from "../logs/options.ts";
 import { SandboxLogs } from "../logs/sandbox-logs.ts";
-import type { SandboxOptions } from "../options/sandbox-options.ts";
 import { toSandboxSpec } from "../options/sandbox-spec.ts";
 import { checkText } from "../options/checks.ts";
 import { toTemplateOverrides } from "../options/template-overrides.ts";
@@ -29,34 +27,23 @@ import { type SnapshotOptions, takeSnapshot } from "../snapshots/take-snapshot.t
 import { asError, reportLeft } from "./cleanup-report.ts";
 import { deleteSandbox } from "./delete.ts";
 import { explaining } from "./explained-end.ts";
-import { getSandbox } from "./get.ts";
+import { getSandbox, lookAgain } from "./get.ts";
 import { SandboxHandle } from "./handle.ts";
 import { HANDLE } from "./handle-of.ts";
 import { type ListOptions, Listing } from "./listing.ts";
+import {
+  type CallTarget,
+  type DeleteOptions,
+  type RunOptions,
+  toRunOptions,
+} from "./run-options.ts";
 import { type UrlOptions, waitForUrl } from "./service-url.ts";
 import { startSandbox } from "./start.ts";
 import { type SandboxState, toSandboxState } from "./state.ts";
 import { type SandboxStatus, toDate, toSandboxStatus } from "./status.ts";
-import { SharedStop } from "./shared-stop.ts";
 import type { StopOptions, StopResult } from "./stop.ts";
+import { Stopping } from "./stopping.ts";
 import { type WaitOptions, type WaitResult, waitUntilEnded } from "./wait.ts";
-
-/** How to reach the service. */
-export interface CallTarget {
-  /** Default: one for the whole process, as the environment says. */
-  readonly connection?: Connection | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface RunOptions extends SandboxOptions, CallTarget {
-  /** From the call to a running sandbox, waiting for a turn and for quota included. Default 60. */
-  readonly startTimeoutSeconds?: number | undefined;
-}
-
-export interface DeleteOptions extends CallTarget {
-  /** Answer false, rather than throw, when there is no such sandbox. Default false. */
-  readonly missingOk?: boolean | undefined;
-}
 
 /** What {@link Sandbox.list} finds. */
 export type SandboxList = Listing<Sandbox>;
@@ -64,11 +51,12 @@ export type SandboxList = Listing<Sandbox>;
 /** One sandbox of the service. Stop it, or let `await using` do it. */
 export class Sandbox implements AsyncDisposable {
   readonly #handle: SandboxHandle;
-  #stopping: SharedStop | undefined;
+  readonly #stopping: Stopping;
 
   /** Use {@link Sandbox.run} or {@link Sandbox.fromId}. */
   constructor(handle: SandboxHandle) {
     this.#handle = handle;
+    this.#stopping = new Stopping(handle);
   }
 
   /**
@@ -85,11 +73,7 @@ export class Sandbox implements AsyncDisposable {
     first: readonly string[] | RunOptions = {},
     second: RunOptions = {},
   ): Promise<Sandbox> {
-    const isCommand = (value: readonly string[] | RunOptions): value is readonly string[] =>
-      Array.isArray(value);
-    const { connection, signal, startTimeoutSeconds, ...options } = isCommand(first)
-      ? { ...second, command: first }
-      : { ...second, ...first };
+    const { connection, signal, startTimeoutSeconds, ...options } = toRunOptions(first, second);
     const spec = toSandboxSpec(options);
     const target = connection ?? sharedConnection();
     return new Sandbox(await startSandbox(target, spec, { signal, startTimeoutSeconds }));
@@ -330,12 +314,7 @@ export class Sandbox implements AsyncDisposable {
   async status({
     signal,
   }: { readonly signal?: AbortSignal | undefined } = {}): Promise<SandboxStatus> {
-    this.#handle.throwIfClosed();
-    const { closedSignal } = this.#handle;
-    const either = signal === undefined ? closedSignal : AbortSignal.any([signal, closedSignal]);
-    const record = await getSandbox(this.#handle.connection, this.id, either);
-    this.#handle.see(record);
-    return toSandboxStatus(record);
+    return toSandboxStatus(await lookAgain(this.#handle, signal));
   }
 
   /**
@@ -368,31 +347,11 @@ export class Sandbox implements AsyncDisposable {
    * @throws NotFoundError, unless `missingOk`; TimeoutError when it does not end in time
    */
   stop(options: StopOptions = {}): Promise<StopResult> {
-    return atCallSite(this.stop, async () => {
-      options.signal?.throwIfAborted();
-      const begun = this.#stopping?.givenUp === false ? this.#stopping : this.#beginStop(options);
-      return begun.wait(options);
-    });
+    return atCallSite(this.stop, () => this.#stopping.join(options));
   }
 
   #call<T>(method: (...args: never[]) => unknown, body: () => Promise<T>): Promise<T> {
     return atCallSite(method, () => explaining(this.#handle, body));
-  }
-
-  #beginStop(options: StopOptions): SharedStop {
-    const stopping = new SharedStop(this.#handle, options);
-    this.#stopping = stopping;
-    this.#handle.noteStop(true);
-    stopping.done.then(
-      () => this.#handle.noteEnd(),
-      () => {
-        // Somebody may have begun another one meanwhile.
-        if (this.#stopping !== stopping) return;
-        this.#stopping = undefined;
-        this.#handle.noteStop(false);
-      },
-    );
-    return stopping;
   }
 
   /**

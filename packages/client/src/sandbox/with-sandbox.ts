@@ -2,7 +2,8 @@ import { CleanupError } from "../errors/cleanup-error.ts";
 import { thenCleanUp } from "../errors/first-error.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import { asError, reportLeft } from "./cleanup-report.ts";
-import { type RunOptions, Sandbox } from "./sandbox.ts";
+import { isCommand, type RunOptions } from "./run-options.ts";
+import { Sandbox } from "./sandbox.ts";
 
 /** What is done with a sandbox that ends afterwards. */
 export type SandboxBody<T> = (sandbox: Sandbox) => T | PromiseLike<T>;
@@ -52,7 +53,3 @@ type RunArguments =
   | readonly []
   | readonly [RunOptions | readonly string[]]
   | readonly [readonly string[], RunOptions];
-
-function isCommand(value: RunOptions | readonly string[]): value is readonly string[] {
-  return Array.isArray(value);
-}

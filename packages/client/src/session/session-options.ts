@@ -1,7 +1,7 @@
 import type { Connection, ConnectionOptions } from "../connection/connection.ts";
 import type { SandboxOptions } from "../options/sandbox-options.ts";
 import type { ListOptions } from "../sandbox/listing.ts";
-import type { RunOptions } from "../sandbox/sandbox.ts";
+import type { RunOptions } from "../sandbox/run-options.ts";
 
 export interface SessionOptions {
   /** Of every sandbox of the session; its tags also narrow the session's listings. */

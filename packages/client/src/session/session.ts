@@ -15,8 +15,6 @@ import { getSandbox } from "../sandbox/get.ts";
 import { handleOf } from "../sandbox/handle-of.ts";
 import { SandboxHandle } from "../sandbox/handle.ts";
 import { Listing } from "../sandbox/listing.ts";
-import { trackSandbox } from "../sandbox/live.ts";
-import { untrackSandbox } from "../process/untrack.ts";
 import { Sandbox, type SandboxList } from "../sandbox/sandbox.ts";
 import { hasEnded } from "../sandbox/state.ts";
 import { stopLimits } from "../sandbox/stop.ts";
@@ -29,6 +27,7 @@ import type {
   SessionOptions,
   SessionSandboxOptions,
 } from "./session-options.ts";
+import { OwnedSandboxes } from "./owned-sandboxes.ts";
 import { startTogether } from "./start-together.ts";
 import { Starts } from "./starts.ts";
 import { stopEach } from "./stop-all.ts";
@@ -48,11 +47,9 @@ export class Session implements AsyncDisposable {
   readonly defaults: SandboxOptions;
   readonly connection: Connection;
   readonly #ownsConnection: boolean;
-  /** Each sandbox once, however many objects there are of it. */
-  readonly #sandboxes = new Map<string, Sandbox>();
+  readonly #owned: OwnedSandboxes;
   readonly #starts: Starts;
   readonly #stops: BackgroundStops;
-  readonly #releaseOnDispose: boolean;
   #closing: Promise<void> | undefined;
 
   /** @throws ConfigurationError for a limit that cannot be, or an unusable connection */
@@ -66,7 +63,6 @@ export class Session implements AsyncDisposable {
     checkInteger(maxStarting, "maxStarting", 1, MOST_AT_ONCE);
     checkInteger(maxStopping, "maxStopping", 1, MOST_AT_ONCE);
     this.defaults = defaults;
-    this.#releaseOnDispose = releaseOnDispose;
     this.#ownsConnection = connection !== undefined && !isConnection(connection);
     this.connection =
       connection === undefined
@@ -74,7 +70,12 @@ export class Session implements AsyncDisposable {
         : isConnection(connection)
           ? connection
           : new Connection(connection);
-    this.#starts = new Starts(this.connection, maxStarting, (sandbox) => this.#own(sandbox));
+    this.#owned = new OwnedSandboxes((sandbox) => {
+      if (!releaseOnDispose || this.closed) return false;
+      this.release(sandbox);
+      return true;
+    });
+    this.#starts = new Starts(this.connection, maxStarting, (sandbox) => this.#owned.own(sandbox));
     this.#stops = new BackgroundStops(maxStopping);
   }
 
@@ -167,7 +168,7 @@ export class Session implements AsyncDisposable {
     const all = [...new Set([...(this.defaults.tags ?? []), ...tags])];
     return new Listing(this.connection, { ...options, tags: all }, (record) => {
       const handle = new SandboxHandle(this.connection, record.sandboxId, record);
-      const sandbox = this.#known(handle) ?? new Sandbox(handle);
+      const sandbox = this.#owned.find(handle) ?? new Sandbox(handle);
       if (adopt && !hasEnded(sandbox.state)) this.adopt(sandbox);
       return sandbox;
     });
@@ -181,7 +182,7 @@ export class Session implements AsyncDisposable {
    */
   adopt(sandbox: Sandbox): void {
     this.refuseWhenClosed();
-    this.#own(sandbox);
+    this.#owned.own(sandbox);
   }
 
   /**
@@ -202,7 +203,7 @@ export class Session implements AsyncDisposable {
     const handle = handleOf(sandbox);
     if (handle.stopping || handle.closedSignal.aborted) return;
     this.refuseWhenClosed();
-    const owned = this.#own(sandbox);
+    const owned = this.#owned.own(sandbox);
     for (const each of [handle, handleOf(owned)]) each.close("it was released");
     this.#stops.add(owned, { gracefulShutdownSeconds, timeoutSeconds });
   }
@@ -216,16 +217,9 @@ export class Session implements AsyncDisposable {
     this.refuseWhenClosed();
     const record = await getSandbox(this.connection, id, signal);
     const handle = new SandboxHandle(this.connection, record.sandboxId, record);
-    const sandbox = this.#known(handle) ?? new Sandbox(handle);
+    const sandbox = this.#owned.find(handle) ?? new Sandbox(handle);
     if (adopt) this.adopt(sandbox);
     return sandbox;
-  }
-
-  /** The session's own object of a sandbox that it owns, brought up to date. */
-  #known(handle: SandboxHandle): Sandbox | undefined {
-    const owned = this.#sandboxes.get(keyOf(handle));
-    if (owned !== undefined && handle.record !== undefined) handleOf(owned).see(handle.record);
-    return owned;
   }
 
   /**
@@ -258,36 +252,17 @@ export class Session implements AsyncDisposable {
     this.#starts.giveUp(closedError());
     this.#stops.hurry();
     const [{ failures }, leftOfStarts] = await Promise.all([
-      stop(this.#sandboxes.values()),
+      stop(this.#owned),
       this.#starts.settle(deadline.signal),
     ]);
     const failed = new Set(failures.map(({ sandboxId }) => sandboxId));
     // Sandboxes that came to life, or could not be undone, while the others were stopped.
-    const rest = await stop([...this.#sandboxes.values()].filter(({ id }) => !failed.has(id)));
-    this.#sandboxes.clear();
+    const rest = await stop([...this.#owned].filter(({ id }) => !failed.has(id)));
+    this.#owned.clear();
     this.#stops.abandon(closedError());
     if (this.#ownsConnection) this.connection.close();
     const all = [...failures, ...rest.failures, ...leftOfStarts];
     if (all.length > 0) throw new CleanupError(all);
-  }
-
-  /** Answers the object that stands for it here: the first one. */
-  #own(sandbox: Sandbox): Sandbox {
-    const key = keyOf(handleOf(sandbox));
-    const owned = this.#sandboxes.get(key);
-    if (owned !== undefined) return owned;
-    this.#sandboxes.set(key, sandbox);
-    const handle = handleOf(sandbox);
-    handle.onEnd(() => this.#sandboxes.delete(key));
-    if (this.#releaseOnDispose) {
-      handle.onDispose = () => {
-        if (this.closed) return false;
-        this.release(sandbox);
-        return true;
-      };
-    }
-    trackSandbox(handle);
-    return sandbox;
   }
 
   /** For sessions that get their sandboxes elsewhere. @throws when the session is closed */
@@ -297,10 +272,7 @@ export class Session implements AsyncDisposable {
 
   /** Somebody else stops this one from now on. */
   protected disown(sandbox: Sandbox): void {
-    const handle = handleOf(sandbox);
-    this.#sandboxes.delete(keyOf(handle));
-    handle.onDispose = undefined;
-    untrackSandbox(handle.connection.baseUrl, handle.id);
+    this.#owned.disown(sandbox);
   }
 
   /**
@@ -325,11 +297,6 @@ export class Session implements AsyncDisposable {
 function copies(count: number, overrides: SessionSandboxOptions): readonly SessionSandboxOptions[] {
   checkInteger(count, "count", 0, MOST_TOGETHER);
   return Array.from({ length: count }, () => overrides);
-}
-
-/** Ids are a service's own. */
-function keyOf({ connection, id }: SandboxHandle): string {
-  return `${connection.baseUrl} ${id}`;
 }
 
 function closedError(): TidyboxError {

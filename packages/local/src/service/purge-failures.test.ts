@@ -3,6 +3,7 @@ import { CreateSandboxRequestSchema, PurgeSandboxesRequestSchema, State } from "
 import { expect, test } from "vitest";
 import type { Engine, EngineSandbox } from "../engines/engine.ts";
 import { specOf } from "../testing/test-service.ts";
+import { purgeSandboxes } from "./purge-sandboxes.ts";
 import { Resources } from "./resources/resources.ts";
 import { SecretStores } from "./resources/secret-stores.ts";
 import { Sandboxes } from "./sandboxes.ts";
@@ -51,7 +52,7 @@ const everything = create(PurgeSandboxesRequestSchema, { purgeAll: true });
 test("a purge names what could not be stopped, which is FAILED and not worth another try", async () => {
   const broken = engineWhoseStops(() => Promise.reject(new Error("the daemon is gone")));
   const { sandboxes, record } = await oneRunning(broken);
-  expect(await sandboxes.purge(everything)).toEqual({
+  expect(await purgeSandboxes(sandboxes.registry, everything)).toEqual({
     count: 0,
     failed: [record.id],
     retryable: [],
@@ -60,12 +61,16 @@ test("a purge names what could not be stopped, which is FAILED and not worth ano
     state: State.FAILED,
     stateReason: expect.stringContaining("the daemon is gone"),
   });
-  expect(await sandboxes.purge(everything)).toEqual({ count: 0, failed: [], retryable: [] });
+  expect(await purgeSandboxes(sandboxes.registry, everything)).toEqual({
+    count: 0,
+    failed: [],
+    retryable: [],
+  });
 });
 
 test("a purge names what does not stop before its caller's deadline as worth another try", async () => {
   const { sandboxes, record } = await oneRunning(engineWhoseStops(() => new Promise(() => {})));
   const stopping = { count: 0, failed: [record.id], retryable: [record.id] };
-  expect(await sandboxes.purge(everything, 50)).toEqual(stopping);
-  expect(await sandboxes.purge(everything, 50)).toEqual(stopping);
+  expect(await purgeSandboxes(sandboxes.registry, everything, 50)).toEqual(stopping);
+  expect(await purgeSandboxes(sandboxes.registry, everything, 50)).toEqual(stopping);
 });

@@ -14,6 +14,7 @@ import { readFile, writeFile } from "./files.ts";
 import { listSandboxes } from "./list-sandboxes.ts";
 import { LogSessions } from "./logs/log-sessions.ts";
 import { streamLogs } from "./logs/stream-logs.ts";
+import { purgeSandboxes } from "./purge-sandboxes.ts";
 import { snapshotCalls } from "./snapshots/snapshot-calls.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 import { streamExec } from "./stream-exec.ts";
@@ -26,14 +27,19 @@ export function sandboxService(sandboxes: Sandboxes): ServiceImpl<typeof Sandbox
     getSandbox: async ({ sandboxId }) => (await sandboxes.look(sandboxId)).view(),
     listSandboxes: (request) => listSandboxes(sandboxes.registry, request),
     deleteSandbox: async (request) => {
-      const { record, snapshotIds } = await sandboxes.delete(request);
+      const { record, snapshotIds } = await sandboxes.deletions.delete(request);
       return create(DeleteSandboxResponseSchema, {
         ...(record && { sandbox: record.view() }),
         fileSystemSnapshotIds: [...snapshotIds],
       });
     },
     purgeSandboxes: async (request, context) => {
-      const { count, failed, retryable } = await sandboxes.purge(request, context.timeoutMs());
+      const { registry } = sandboxes;
+      const { count, failed, retryable } = await purgeSandboxes(
+        registry,
+        request,
+        context.timeoutMs(),
+      );
       return create(PurgeSandboxesResponseSchema, {
         purgeCount: count,
         failedSandboxIds: [...failed],

@@ -2,43 +2,35 @@ import { rmSync } from "node:fs";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
-  type Container,
   type CreateSandboxFromTemplateRequest,
   type CreateSandboxRequest,
   CreateSandboxRequestSchema,
-  type DeleteSandboxRequest,
   ErrorReason,
   MAX_REQUEST_ID_BYTES,
-  type PurgeSandboxesRequest,
   type Sandbox,
   SandboxSchema,
-  type SandboxSpec,
   SandboxSpecSchema,
   State,
 } from "@tidybox/protocol";
-import type { Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
+import type { Engine, EngineSandbox } from "../engines/engine.ts";
 import { withDeadline } from "../deadline.ts";
 import type { NoticeListener } from "../notice.ts";
-import type { StartMain } from "./containers/container.ts";
 import { groupOf, sideContainers } from "./containers/group-of.ts";
 import { primaryContainer } from "./containers/primary-container.ts";
 import { beyondCeiling } from "./containers/resources.ts";
 import { CreateReplays } from "./create-replays.ts";
+import { Deletions } from "./deletions.ts";
 import {
   givenUp,
   failure,
   invalidArgument,
-  noSuitableRunner,
-  notImplemented,
   containerNotRunning,
   sandboxNotFound,
   sandboxNotRunning,
 } from "./failures.ts";
-import { isKeepAlive, KeepAlive } from "./keep-alive.ts";
 import { stateName } from "./lifecycle.ts";
 import { BoundedLogMemory } from "./logs/bounded-log-memory.ts";
-import { hasAllTags } from "./list-sandboxes.ts";
-import { MainProcess } from "./main-process.ts";
+import { starterOfMain } from "./main-starter.ts";
 import { planContainer, planSandbox } from "./sandbox-plan.ts";
 import { SandboxRecord } from "./sandbox-record.ts";
 import type { RecordFolder } from "./resources/record-folder.ts";
@@ -46,33 +38,22 @@ import type { Resources } from "./resources/resources.ts";
 import { asWhole, mergeTemplate } from "./resources/templates.ts";
 import { restoresOf } from "./snapshots/scratch-volumes.ts";
 import { snapshotsNotSupported } from "./snapshots/snapshot-calls.ts";
-import { SnapshotOnDelete } from "./snapshots/snapshot-on-delete.ts";
 import { Snapshots } from "./snapshots/snapshots.ts";
 import { SandboxRegistry } from "./sandbox-registry.ts";
 import { SpecNotices } from "./spec-notices.ts";
 import { StartQueue } from "./start-queue.ts";
+import { refusalOfEngine } from "./refuse-engine.ts";
 import { refusalOfPlacement } from "./refuse-placement.ts";
 import { refusalOfUnsupported } from "./refuse-unsupported.ts";
 import { validateSpec } from "./validate-spec.ts";
 
 const DEFAULT_LIFETIME_SECONDS = 600;
 
-/** "clamped to a platform maximum": the reference mentions this one. */
-const MAX_GRACE_SECONDS = 300;
-
-/** A stop without grace takes milliseconds: a caller that gets the end at once need not poll. */
-const PROMPT_STOP_SECONDS = 0.25;
-
 /**
  * A client that waits for a change of state looks again and again, each time a little later. The
  * answer to a look in between may come with the change: the client is not late, and looks less.
  */
 const LOOK_SECONDS = 0.05;
-
-const PURGE_SECONDS = 15;
-
-/** Of what the caller of a purge allows; the rest is for the answer's way back. */
-const SHARE_OF_DEADLINE = 0.8;
 
 /** For calls that come while a sandbox is still starting. */
 const START_WAIT_SECONDS = 60;
@@ -98,24 +79,16 @@ export interface SandboxesOptions {
   readonly onNotice: NoticeListener;
 }
 
-/** What became of the sandboxes that a purge matched: how many ended, and the ids of the others. */
-export interface PurgeOutcome {
-  readonly count: number;
-  readonly failed: readonly string[];
-  /** Those of them that another purge will find, and may stop. */
-  readonly retryable: readonly string[];
-}
-
 interface TemplateOrigin {
   readonly asked: Sandbox;
   readonly template: { readonly id: string; readonly revision: number };
 }
 
-/** The sandboxes of a service: what creates, ends and finds them. */
+/** The sandboxes of a service: what creates and finds them, and ends all of them. */
 export class Sandboxes {
   readonly registry: SandboxRegistry;
   readonly snapshots: Snapshots;
-  readonly #snapshotOnDelete: SnapshotOnDelete;
+  readonly deletions: Deletions;
   readonly #options: SandboxesOptions;
   readonly #replays = new CreateReplays();
   readonly #logMemory = new BoundedLogMemory();
@@ -126,9 +99,9 @@ export class Sandboxes {
   constructor(options: SandboxesOptions) {
     this.#options = options;
     this.snapshots = new Snapshots(options.snapshotFolder, options.snapshotRecords);
-    this.#snapshotOnDelete = new SnapshotOnDelete(this.snapshots);
     this.#notices = new SpecNotices(options);
     this.registry = new SandboxRegistry((id) => this.#replays.forget(id));
+    this.deletions = new Deletions(this.registry, this.snapshots, this.hasVolumes);
     void options.lost.then((error) => (this.#unavailable ??= error.message));
   }
 
@@ -179,20 +152,10 @@ export class Sandboxes {
     const wanted = restoresOf(spec);
     if (wanted.length > 0 && !this.hasVolumes) throw snapshotsNotSupported();
     for (const { snapshotId } of wanted) this.snapshots.checkReady(snapshotId);
-    this.#refuseServices(spec);
-    this.#refuse(planSandbox(freshId, spec, [], servicesHaveEgress));
+    const beyondEngine = refusalOfEngine(freshId, spec, engine);
+    if (beyondEngine !== undefined) throw beyondEngine;
     const sides = sideContainers(spec);
-    for (const each of sides) this.#refuse(planContainer(freshId, spec, each));
-    if (sides.length > 0 && engine.startBeside === undefined) {
-      const field = `sandbox.spec.${spec.initContainers.length > 0 ? "init_containers" : "containers"}`;
-      const message = `the engine "${engine.name}" cannot have several or init containers: use the engine "bubblewrap" (${field})`;
-      throw noSuitableRunner(message, [{ field, description: message }]);
-    }
     const volumeFolders = resources.volumes.foldersOf(spec);
-    if (volumeFolders.size > 0 && engine.mountsVolumeFolders !== true) {
-      const message = `the engine "${engine.name}" cannot mount registered volumes (sandbox.spec.volumes)`;
-      throw notImplemented(message, [{ field: "sandbox.spec.volumes", description: message }]);
-    }
     this.#refuseBeyondCapacity();
     const restores = wanted.map(({ volume, snapshotId }) => ({
       volume,
@@ -209,14 +172,14 @@ export class Sandboxes {
     for (const each of sides) this.#notices.of(planContainer(id, spec, each), spec);
     this.#notices.ofVolumes(spec);
     this.#notices.ofNetwork(spec);
-    const startMain = this.#starterOfMain(primaryContainer(spec), plan);
+    const startMain = starterOfMain(primaryContainer(spec), plan, this.#options);
     const group =
       sides.length === 0
         ? undefined
         : groupOf({
             ...{ spec: resolved, id, restores, volumeFolders },
             ...{ engine: this.#options.engine, logMemory: this.#logMemory },
-            starterOf: (container, containerPlan) => this.#starterOfMain(container, containerPlan),
+            starterOf: (container, itsPlan) => starterOfMain(container, itsPlan, this.#options),
             isWanted: () => record.state === State.CREATING,
           });
     const record: SandboxRecord = new SandboxRecord({
@@ -318,70 +281,6 @@ export class Sandboxes {
     throw invalidArgument([{ field: "container", description }]);
   }
 
-  /** Begins the stop and answers at once; only a stop that takes no time is waited for. */
-  async delete(request: DeleteSandboxRequest): Promise<{
-    readonly record: SandboxRecord | undefined;
-    readonly snapshotIds: readonly string[];
-  }> {
-    const wantsSnapshots = request.snapshotVolumes.length > 0;
-    const replayed = wantsSnapshots ? this.#snapshotOnDelete.replayed(request) : undefined;
-    if (replayed !== undefined)
-      return { record: this.registry.get(request.sandboxId), snapshotIds: replayed };
-
-    if (request.gracePeriodSeconds < 0) {
-      throw invalidArgument([
-        { field: "grace_period_seconds", description: "must not be negative" },
-      ]);
-    }
-    const record = this.registry.get(request.sandboxId);
-    if (record === undefined) {
-      if (request.allowMissing) return { record, snapshotIds: [] };
-      throw sandboxNotFound(request.sandboxId);
-    }
-    const snapshots = wantsSnapshots
-      ? this.#snapshotOnDelete.begin(record, request, this.hasVolumes)
-      : [];
-    const graceSeconds = Math.min(request.gracePeriodSeconds, MAX_GRACE_SECONDS);
-    const take = async (sandbox: EngineSandbox | undefined): Promise<void> => {
-      for (const snapshot of snapshots) await this.snapshots.take(snapshot, sandbox);
-    };
-    const reason =
-      graceSeconds > 0 ? `it was deleted, with ${graceSeconds} s of grace` : "it was deleted";
-    record.terminate(graceSeconds, reason, wantsSnapshots ? take : undefined);
-    await record.ended(PROMPT_STOP_SECONDS);
-    return { record, snapshotIds: snapshots.map(({ id }) => id) };
-  }
-
-  /**
-   * Stops all active sandboxes of a scope, side by side. Answers before the caller's deadline, so
-   * that it learns which are still stopping then.
-   */
-  async purge(
-    request: PurgeSandboxesRequest,
-    leftMilliseconds = Number.POSITIVE_INFINITY,
-  ): Promise<PurgeOutcome> {
-    if (request.requestId !== "")
-      throw notImplemented("request_id of a purge is reserved: leave it empty");
-    if (request.purgeAll === request.tags.length > 0) {
-      const description = "exactly one scope: either tags, or purge_all";
-      throw invalidArgument([{ field: request.purgeAll ? "tags" : "purge_all", description }]);
-    }
-    const matching = this.registry.active().filter((record) => hasAllTags(record, request.tags));
-    if (request.dryRun) return { count: matching.length, failed: [], retryable: [] };
-    for (const record of matching) record.terminate(0, "it was purged");
-    const seconds = Math.min(PURGE_SECONDS, (leftMilliseconds / 1000) * SHARE_OF_DEADLINE);
-    await Promise.all(matching.map((record) => record.ended(seconds)));
-    const stopping = matching.filter((record) => record.isActive);
-    // It has ended as FAILED, and another purge will not see it.
-    const notStopped = matching.filter((record) => record.couldNotBeStopped);
-    const failed = [...stopping, ...notStopped].map(({ id }) => id);
-    return {
-      count: matching.length - failed.length,
-      failed,
-      retryable: stopping.map(({ id }) => id),
-    };
-  }
-
   /** Ends every sandbox and takes no new ones; waits at most so long. */
   async close(timeoutSeconds: number): Promise<void> {
     this.#unavailable = "the local service is closing";
@@ -389,42 +288,6 @@ export class Sandboxes {
     const active = this.registry.active();
     for (const record of active) record.terminate(0, "the local service was closed");
     await Promise.all(active.map((record) => record.ended(timeoutSeconds)));
-  }
-
-  #starterOfMain(container: Container, { image, environment }: SandboxPlan): StartMain {
-    if (container.command === "") return undefined;
-    const argv = [container.command, ...container.args];
-    // An image of its own may have no shell, or no `sleep`: then the keep-alive must fail.
-    const { engine, mappedImages } = this.#options;
-    const hasOwnPrograms = engine.name === "docker" || mappedImages.has(image);
-    const standsIn = isKeepAlive(argv, environment) && !hasOwnPrograms;
-    return standsIn
-      ? () => Promise.resolve(new KeepAlive())
-      : (sandbox, log) => MainProcess.start(sandbox, argv, log);
-  }
-
-  #refuseServices({ services }: SandboxSpec): void {
-    const { engine } = this.#options;
-    if (services.length === 0 || this.publishesPorts) return;
-    const message =
-      `the engine "${engine.name}" cannot give a sandbox a network of its own with services. ` +
-      'Use the engine "bubblewrap" (Linux: `apt-get install bubblewrap`), or leave services out (sandbox.spec.services).';
-    throw noSuitableRunner(message, [{ field: "sandbox.spec.services", description: message }]);
-  }
-
-  #refuse(plan: SandboxPlan): void {
-    const { engine } = this.#options;
-    if (plan.readOnlyRoot === true && engine.enforces?.includes("read_only_root") !== true) {
-      const field = "sandbox.spec.containers[0].security_context.read_only_root_filesystem";
-      const message = `the engine "${engine.name}" has no read-only root file systems (${field})`;
-      throw notImplemented(message, [{ field, description: message }]);
-    }
-    const refusal = this.#options.engine.refusal(plan);
-    if (refusal === undefined) return;
-    const message = `${refusal.message} (${refusal.field})`;
-    const violations = [{ field: refusal.field, description: refusal.message }];
-    if (refusal.kind === "not_implemented") throw notImplemented(message, violations);
-    throw noSuitableRunner(message, violations);
   }
 
   #refuseBeyondCapacity(): void {

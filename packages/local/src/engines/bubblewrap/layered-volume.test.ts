@@ -23,7 +23,7 @@ line' && head -c 6000000 /dev/urandom > large && echo one > a/b/c/one && echo tw
   for i in $(seq 1 50); do echo $i > kept/in/$i; done
   ln -s /etc/passwd out; ln -s a/b rel; ln -s nowhere dangling; mkfifo pipe; truncate -s 20M sparse
   echo 1 > plain; echo 2 > replaced; echo 3 > moved; echo 4 > 'new
-line/4'; touch -d 2001-02-03 old; chmod 4711 plain; chmod 1777 kept; echo x > locked/in
+line/4'; touch -d 2001-02-03 old; chmod 4711 plain; chmod 1777 kept; chmod 711 a/b/c; echo x > locked/in
   chmod 000 locked/in locked; touch -d 2002-03-04 .; chmod 1755 .`;
 
 /** Everything that can be said of a file, but for the times of what was just now changed. */
@@ -33,7 +33,7 @@ const SHOW = `find . -mindepth 1 \\( -type d -printf '%p %y %m\\n' \\) -o -print
 const CHANGE = `
   rm -r gone && mkdir gone && echo new > gone/new && rm kept/in/1 && mv moved a/b/renamed
   mv a/b/renamed kept/in/again && mv kept/in/2 kept/in/3 && mv a b && mkdir a && echo a > a/own
-  echo more >> plain && chmod 600 large && printf X | dd of=large bs=1 seek=5 conv=notrunc 2>/dev/null
+  echo more >> plain && chmod 600 large && printf X | dd of=large bs=1 seek=5 conv=notrunc 2>/dev/null && touch -d 2003-04-05 large
   rm replaced && mkdir replaced && echo inside > replaced/file && rm rel && echo file > rel
   ln plain hard && echo both >> hard && ln -s hard soft && rm -r 'new
 line' && chmod 700 locked && echo y >> locked/new; chmod 000 locked; chmod 750 kept/in
@@ -156,12 +156,19 @@ describe("a volume that shares its snapshot", () => {
     const sandboxId = await createRunning(service.client, spec);
     const said = await text(
       sandboxId,
-      "cat ../../c/one; find /deep -mindepth 2 | sort; touch x && ls; stat -c %a /fixed/kept; touch /fixed/x",
+      "cat ../../c/one; stat -c %a ../../c; find /deep -mindepth 2 | sort; touch x && ls; stat -c %a /fixed/kept; touch /fixed/x",
       ".",
     );
     expect(said.replace(/^.*touch: .*: /m, "")).toBe(
       [
-        ...["one", "/deep/in/c", "/deep/in/c/nested", "/deep/in/c/nested/place", "/deep/in/c/one"],
+        ...[
+          "one",
+          "711",
+          "/deep/in/c",
+          "/deep/in/c/nested",
+          "/deep/in/c/nested/place",
+          "/deep/in/c/one",
+        ],
         ...["/deep/in/own", "/deep/in/own/work", "x", "1777", "Read-only file system", ""],
       ].join("\n"),
     );
@@ -173,6 +180,10 @@ describe("a volume that shares its snapshot", () => {
     expect(await text(sandboxId, "grep ' /data ' /proc/self/mountinfo")).not.toContain(folder);
     expect(await text(sandboxId, "umount . 2>&1; mount -o remount,ro . 2>&1")).toMatch(
       /must be superuser|not permitted|permission denied/i,
+    );
+    expect(await text(sandboxId, "unshare -Ur true 2>&1")).toMatch(/unshare failed/);
+    expect(await text(sandboxId, "grep CapBnd /proc/self/status")).toBe(
+      "CapBnd:\t0000000000000000\n",
     );
     expect(await isShared(sandboxId)).toBe(true);
     expect(await text(sandboxId, "ls -d /*/snapshot-trees /tmp/* 2>/dev/null")).toBe("");
@@ -198,9 +209,13 @@ describe("a volume that shares its snapshot", () => {
     const known = trees().length;
     const [first = "", second = ""] = await Promise.all([sharing(from), sharing(from)]);
     expect(trees()).toHaveLength(known + 1);
+    const both = layers(service).length;
     await service.client.deleteFileSystemSnapshot({ fileSystemSnapshotId: from });
     await service.client.deleteSandbox({ sandboxId: first });
     await untilEnded(service.client, first);
+    // Folders go a moment later, all that nobody needs together.
+    await eventually(() => layers(service).length < both);
+    expect(trees()).toHaveLength(known + 1);
     expect(await text(second, "stat -c %s zeroes; cksum < zeroes")).toMatch(
       /^5000000\n\d+ 5000000\n$/,
     );
@@ -227,6 +242,10 @@ describe("a volume that shares its snapshot", () => {
   });
 });
 
+function layers({ folder }: TestService): readonly string[] {
+  return globSync(`${folder}/*/sandboxes/*/*/layers`);
+}
+
 test("leaves no folder and no mount, when its sandbox ends or its service is killed", async () => {
   const service = await startTestService({ engine: "bubblewrap" });
   const { client } = service;
@@ -236,10 +255,9 @@ test("leaves no folder and no mount, when its sandbox ends or its service is kil
   const one = await createRunning(client, withVolumes([{ name: "data", from }]));
   const two = await createRunning(client, withVolumes([{ name: "data", from }]));
   for (const each of [one, two]) await sh(client, each, "cd /data; rm -r d; mkdir d; touch d/y");
-  const layers = (): readonly string[] => globSync(`${service.folder}/*/sandboxes/*/*/layers`);
-  expect(layers()).toHaveLength(2);
+  expect(layers(service)).toHaveLength(2);
   await client.deleteSandbox({ sandboxId: one });
-  await eventually(() => layers().length === 1);
+  await eventually(() => layers(service).length === 1);
 
   const marker = serviceMarker(stateFolders(service)[0] ?? "");
   expect(markedProcesses(marker)).not.toEqual([]);
@@ -260,4 +278,29 @@ test("leaves no folder and no mount, when its sandbox ends or its service is kil
   expect(markedProcesses(marker)).toEqual([]);
   await expect(service.close()).rejects.toThrow(/SIGKILL/);
   expect(existsSync(service.folder)).toBe(false);
+});
+
+/** The temp folder is on an overlay itself, as in most containers: there can be none on top of it. */
+const ON_AN_OVERLAY = [
+  ...["/usr/bin/unshare", "--mount", "--", "/bin/sh", "-c"],
+  `mount -t tmpfs none /mnt && mkdir -m 1777 /mnt/upper && mkdir /mnt/lower /mnt/work &&
+    mount -t overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work none "$TMPDIR" &&
+    exec "$@"`,
+  "sh",
+];
+
+test.runIf(process.getuid?.() === 0)("is a copy where there are no overlays", async () => {
+  const service = await startTestService({ engine: "bubblewrap" }, ON_AN_OVERLAY);
+  try {
+    const { client } = service;
+    const source = await createRunning(client, withVolumes([{ name: "data" }]));
+    await sh(client, source, "head -c 5000000 /dev/zero > /data/x");
+    const { fileSystemSnapshotId: from } = await takeSnapshot(client, source);
+    const restored = await createRunning(client, withVolumes([{ name: "data", from }]));
+    const { stdout } = await sh(client, restored, "stat -c %s /data/x; cat /proc/self/mountinfo");
+    expect(stdout).toMatch(/^5000000\n/);
+    expect(stdout).not.toContain("userxattr");
+  } finally {
+    await service.close();
+  }
 });
