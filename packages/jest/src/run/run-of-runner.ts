@@ -2,7 +2,13 @@ import { rmSync } from "node:fs";
 import { HANDOVER_VARIABLE } from "@tidybox/fixtures/adapter";
 import type { StartedRun } from "@tidybox/fixtures/runner";
 import { type JestProjectConfig, projectOptions } from "./project.ts";
-import { type JestGlobalConfig, rootsOf, runsEverything, selectsByName } from "./selection.ts";
+import {
+  type JestGlobalConfig,
+  mayBail,
+  rootsOf,
+  runsEverything,
+  selectsByName,
+} from "./selection.ts";
 import { closeWorkers } from "./workers.ts";
 
 interface RunnersRun {
@@ -80,7 +86,7 @@ async function start(
     ...projectOptions(projectConfig),
     reportRoot: globalConfig.rootDir,
     otherRoots: rootsOf(globalConfig),
-    mayStopEarly: (globalConfig.bail ?? 0) > 0,
+    mayStopEarly: mayBail(globalConfig),
     coordinator,
     handover: true,
     inBand: true,

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { type JestGlobalConfig, rootsOf, runsEverything, selectsByName } from "./selection.ts";
+import {
+  type JestGlobalConfig,
+  mayBail,
+  rootsOf,
+  runsEverything,
+  selectsByName,
+} from "./selection.ts";
 
 /** As Jest has it where nothing was asked for. */
 const PLAIN: JestGlobalConfig = {
@@ -50,6 +56,12 @@ test("a name pattern selects tests, an empty one none", () => {
   expect(selectsByName({ ...PLAIN, testNamePattern: "one" })).toBe(true);
   expect(selectsByName({ ...PLAIN, testNamePattern: "" })).toBe(false);
   expect(selectsByName(PLAIN)).toBe(false);
+});
+
+test("a run may bail where Jest is told so", () => {
+  expect(mayBail(PLAIN)).toBe(false);
+  expect(mayBail({ ...PLAIN, bail: 1 })).toBe(true);
+  expect(mayBail({ rootDir: "/project" })).toBe(false);
 });
 
 test("a project is a folder, a configuration file or a configuration", () => {
