@@ -23,10 +23,17 @@ export class Listing<T> implements AsyncIterable<T> {
   readonly #connection: Connection;
   readonly #options: ListOptions;
   readonly #state: State;
-  readonly #wrap: (record: SandboxRecord) => T;
+  readonly #wrap: (record: SandboxRecord) => T | undefined;
 
-  /** @throws ConfigurationError for a tag or state that cannot be */
-  constructor(connection: Connection, options: ListOptions, wrap: (record: SandboxRecord) => T) {
+  /**
+   * @param wrap answers undefined for what is to be left out
+   * @throws ConfigurationError for a tag or state that cannot be
+   */
+  constructor(
+    connection: Connection,
+    options: ListOptions,
+    wrap: (record: SandboxRecord) => T | undefined,
+  ) {
     this.#connection = connection;
     this.#options = options;
     this.#wrap = wrap;
@@ -43,7 +50,10 @@ export class Listing<T> implements AsyncIterable<T> {
       const { sandboxes, nextPageToken } = await this.#page(pageToken, signal);
       return { items: sandboxes, nextPageToken };
     });
-    for await (const record of records) yield this.#wrap(record);
+    for await (const record of records) {
+      const wrapped = this.#wrap(record);
+      if (wrapped !== undefined) yield wrapped;
+    }
   }
 
   async toArray(): Promise<T[]> {

@@ -1,4 +1,4 @@
-import { DEFAULT_STOP_GRACE_SECONDS } from "@tidybox/protocol";
+import { DEFAULT_STOP_GRACE_SECONDS, type Sandbox as SandboxRecord } from "@tidybox/protocol";
 import { Connection, isConnection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
 import { Deadline, settlesWithin } from "../connection/waiting.ts";
@@ -162,11 +162,22 @@ export class Session implements AsyncDisposable {
     await settlesWithin(stops, UNDO_WAIT_SECONDS);
   }
 
+  /** What {@link list} asks the service for. */
+  protected get tagsOfOwn(): readonly string[] {
+    return this.defaults.tags ?? [];
+  }
+
+  /** Whether what the service has found by those tags is this session's. */
+  protected isOwn(_record: SandboxRecord): boolean {
+    return true;
+  }
+
   /** Sandboxes with the session's default tags and these. Those it owns are the same objects. */
   list({ adopt = false, tags = [], ...options }: SessionListOptions = {}): SandboxList {
     if (adopt) this.refuseWhenClosed();
-    const all = [...new Set([...(this.defaults.tags ?? []), ...tags])];
+    const all = [...new Set([...this.tagsOfOwn, ...tags])];
     return new Listing(this.connection, { ...options, tags: all }, (record) => {
+      if (!this.isOwn(record)) return undefined;
       const handle = new SandboxHandle(this.connection, record.sandboxId, record);
       const sandbox = this.#owned.find(handle) ?? new Sandbox(handle);
       if (adopt && !hasEnded(sandbox.state)) this.adopt(sandbox);
