@@ -7,6 +7,7 @@ import {
   LOCAL_RUNNER_PREFIX,
   SandboxService,
   SettingsService,
+  State,
 } from "@tidybox/protocol";
 import * as v from "valibot";
 import { DockerConnection } from "./engines/docker/docker-connection.ts";
@@ -103,6 +104,8 @@ export interface LocalService {
   readonly baseUrl: string;
   readonly token: string;
   readonly engine: EngineName;
+  /** Whether a sandbox of that id runs now: what a call would tell, without one. */
+  isRunning(sandboxId: string): boolean;
   /** From now on these faults and no others. Throws LocalServiceError (`local_option_invalid`). */
   injectFaults(options: FaultOptions): void;
   /**
@@ -298,6 +301,7 @@ async function serve(
     baseUrl,
     token,
     engine: engine.name,
+    isRunning: (id) => sandboxes.registry.get(id)?.state === State.RUNNING,
     injectFaults: (asked) => rehearsal.change(asked),
     close: (closeOptions) => close(closeOptions?.timeoutSeconds),
     [Symbol.asyncDispose]: () => close(),
