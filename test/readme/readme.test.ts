@@ -13,7 +13,12 @@ import { codeBlocks, filesOf } from "./code-blocks.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const blocks = codeBlocks(await readFile(join(ROOT, "README.md"), "utf8"));
-const files = filesOf(blocks, "");
+const {
+  "script.ts": script = "",
+  "prepared.test.ts": prepared = "",
+  "setup/greeting.ts": greeting = "",
+  ...files
+} = filesOf(blocks, "");
 const migrating = codeBlocks(await readFile(join(ROOT, "docs/migrating.md"), "utf8"));
 
 const bed = inject("beds").at(-1);
@@ -26,8 +31,7 @@ test("every TypeScript block says which file it is", () => {
 });
 
 test("the suite of the README passes, and its account is the line of the README", async () => {
-  const { "script.ts": _script, ...suite } = files;
-  await using project = await makeProject(bed, suite);
+  await using project = await makeProject(bed, files);
   const run = await runVitest(project);
   expect(run.tests.filter(({ status }) => status === "failed")).toEqual([]);
   expect(run.exitCode, run.output).toBe(0);
@@ -64,9 +68,20 @@ test("the first test alone works with the first configuration", async () => {
   expect(run.account).toMatch(/1 sandbox: 1 stopped by tests, 0 left/);
 });
 
+test("what is prepared once is there in every test", async () => {
+  await using project = await makeProject(bed, {
+    "vitest.config.ts": files["vitest.config.ts"] ?? "",
+    "prepared.test.ts": prepared,
+    "setup/greeting.ts": greeting,
+  });
+  const run = await runVitest(project);
+  expect(run.exitCode, run.output).toBe(0);
+  expect(run.tests.map(({ status }) => status)).toEqual(["passed"]);
+});
+
 test("the script without a test runner works, and leaves nothing", async () => {
   await using service = await startServe(bed);
-  await using project = await makeProject(bed, { "script.ts": files["script.ts"] ?? "" });
+  await using project = await makeProject(bed, { "script.ts": script });
   const { stdout } = await promisify(execFile)(process.execPath, ["script.ts"], {
     cwd: project.directory,
     env: outsideEnvironment(service.env),
@@ -111,8 +126,7 @@ describe("shell blocks", () => {
 });
 
 test("the suite of the README passes on the process engine too, but for what says why it is skipped", async () => {
-  const { "script.ts": _script, ...suite } = files;
-  await using project = await makeProject(bed, suite);
+  await using project = await makeProject(bed, files);
   const run = await runVitest(project, { env: { TIDYBOX_LOCAL_ENGINE: "process" } });
   expect(run.tests.filter(({ status }) => status === "failed")).toEqual([]);
   expect(run.exitCode, run.output).toBe(0);
