@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { pollPauses } from "./poll.ts";
+import { UsualTime } from "./usual-time.ts";
 
 test("looks often at first, and less and less often up to every 2 s", () => {
   const source = pollPauses();
@@ -32,7 +33,30 @@ test.for([0.3, 1, 2, 10, 45])("what usually takes %s s is seen sooner, by fewer 
   const { late, looks } = seenAt(usual * 1.01, usual);
   expect(late).toBeLessThan(1.05);
   expect(looks).toBeLessThan(7);
-  // And what has become quicker, or slower, is not seen much too late.
-  expect(seenAt(usual / 2.1, usual).late).toBeLessThan(1.1);
+  // What has become slower is not seen much too late; of what has become quicker the next ones learn.
   expect(seenAt(usual * 4, usual).late).toBeLessThan(1.2);
 });
+
+test.for([0.3, 1, 10])(
+  "from whatever was usual before, %s s are learnt within a few waits",
+  (takes) => {
+    for (const before of [takes / 5, takes * 0.9, takes * 1.4, takes * 5]) {
+      const usual = new UsualTime();
+      for (let known = 0; known < 8; known += 1) usual.saw(before);
+      for (let wait = 0; wait < 12; wait += 1) usual.saw(learntFrom(takes, usual.seconds));
+      expect(seenAt(takes, usual.seconds).late).toBeLessThan(1.08);
+    }
+  },
+);
+
+/** As pollUntil learns: the middle between the last two looks. */
+function learntFrom(takesSeconds: number, usualSeconds: number | undefined): number {
+  let elapsed = 0;
+  let before = 0;
+  for (const seconds of pollPauses(usualSeconds)) {
+    before = elapsed;
+    elapsed += seconds;
+    if (elapsed >= takesSeconds) break;
+  }
+  return (before + elapsed) / 2;
+}

@@ -18,9 +18,8 @@ const FIRST_PAUSE_SECONDS = 0.005;
 const LATENESS = 0.15;
 /** Below that nothing is won by knowing when to look. */
 const QUICK_SECONDS = 0.1;
-/** Of the usual time: whether it has become quicker, then just before, then closely until long after. */
-const HALFWAY = 0.5;
-const JUST_BEFORE = 0.97;
+/** Of the usual time: somewhat before it, then at it and closely until long after. */
+const BEFORE = 0.88;
 const CLOSELY = 0.03;
 const LONG_AFTER = 1.5;
 
@@ -32,9 +31,9 @@ const LONG_AFTER = 1.5;
 export function* pollPauses(usualSeconds?: number): Generator<number, never> {
   let elapsed = 0;
   if (usualSeconds !== undefined && usualSeconds > QUICK_SECONDS) {
-    yield usualSeconds * HALFWAY;
-    yield usualSeconds * (JUST_BEFORE - HALFWAY);
-    elapsed = usualSeconds * JUST_BEFORE;
+    yield usualSeconds * BEFORE;
+    yield usualSeconds * (1 - BEFORE);
+    elapsed = usualSeconds;
     const step = Math.min(usualSeconds * CLOSELY, POLL_INTERVAL_CEILING_SECONDS);
     for (; elapsed < usualSeconds * LONG_AFTER; elapsed += step) yield step;
   }
@@ -65,14 +64,17 @@ export async function pollUntil(
   const usualSeconds = usual?.seconds;
   const isQuick = usualSeconds === undefined || usualSeconds <= QUICK_SECONDS;
   let isFirst = true;
+  let notYetAt = startedAt;
   for (const seconds of pollPauses(usualSeconds)) {
     if (isQuick || !isFirst) {
       const record = await getSandbox(handle.connection, handle.id, signal, patience);
       handle.see(record);
       if (wanted(record)) {
-        usual?.saw((performance.now() - startedAt) / 1000);
+        // Between the last two looks: what is seen at once may have been there for long.
+        usual?.saw(((notYetAt + performance.now()) / 2 - startedAt) / 1000);
         return record;
       }
+      notYetAt = performance.now();
     }
     isFirst = false;
     await pause(seconds, signal);

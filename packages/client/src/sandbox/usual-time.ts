@@ -2,13 +2,13 @@ import type { Connection } from "../connection/connection.ts";
 
 const REMEMBERED = 8;
 
-/** How long something of a service usually takes: the shortest of the last few. */
+/** How long something of a service usually takes: the median of the last few. */
 export class UsualTime {
   readonly #seconds: number[] = [];
 
   /** Undefined until it was seen once. */
   get seconds(): number | undefined {
-    return this.#seconds.length === 0 ? undefined : Math.min(...this.#seconds);
+    return this.#seconds.toSorted((a, b) => a - b)[Math.floor((this.#seconds.length - 1) / 2)];
   }
 
   saw(seconds: number): void {
