@@ -20,6 +20,7 @@ import {
 import { type Stage, sceneOf } from "./scene.ts";
 import { startSecondRun } from "./second-run.ts";
 import { type Scene, type Struck, seconds } from "./strikes/strike.ts";
+import { leftByEarlierRun } from "./suite/earlier-run.ts";
 import { type RunPlan, testName } from "./suite/plan.ts";
 import { type Facts, PATIENCE_SECONDS, type Verdict, judge } from "./verdict.ts";
 
@@ -41,7 +42,10 @@ export async function runCell(bed: Bed, cell: Cell, seed: number): Promise<Verdi
         ["rehearse", ...faultFlags(cell.strike.faults, bystander.count)],
         service.env,
       );
-    await using project = await makeProject(bed, cell.framework.files(cell.setup, plan));
+    const files = cell.framework.files(cell.setup, plan);
+    // Half of the cells strike a run that has sandboxes made ahead of need.
+    const known = chance.between(0, 2) < 1 ? {} : leftByEarlierRun(files, plan);
+    await using project = await makeProject(bed, { ...files, ...known });
     await using second =
       served && cell.strike.besideAnother === true
         ? await startSecondRun(bed, cell, { ...service.env, ...recordsIn(project) })

@@ -18,8 +18,9 @@ const FIRST_PAUSE_SECONDS = 0.005;
 const LATENESS = 0.15;
 /** Below that nothing is won by knowing when to look. */
 const QUICK_SECONDS = 0.1;
-/** Of the usual time: somewhat before it, then at it and closely until long after. */
-const BEFORE = 0.88;
+/** Of the usual time: whether it is much quicker by now, shortly before it, then at it … */
+const EARLIER = [1 / 16, 1 / 4, 0.88, 1] as const;
+/** … and closely until long after. */
 const CLOSELY = 0.03;
 const LONG_AFTER = 1.5;
 
@@ -31,9 +32,10 @@ const LONG_AFTER = 1.5;
 export function* pollPauses(usualSeconds?: number): Generator<number, never> {
   let elapsed = 0;
   if (usualSeconds !== undefined && usualSeconds > QUICK_SECONDS) {
-    yield usualSeconds * BEFORE;
-    yield usualSeconds * (1 - BEFORE);
-    elapsed = usualSeconds;
+    for (const part of EARLIER) {
+      yield usualSeconds * part - elapsed;
+      elapsed = usualSeconds * part;
+    }
     const step = Math.min(usualSeconds * CLOSELY, POLL_INTERVAL_CEILING_SECONDS);
     for (; elapsed < usualSeconds * LONG_AFTER; elapsed += step) yield step;
   }

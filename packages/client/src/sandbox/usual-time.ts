@@ -1,6 +1,7 @@
 import type { Connection } from "../connection/connection.ts";
 
 const REMEMBERED = 8;
+const OVER = 0.5;
 
 /** How long something of a service usually takes: the median of the last few. */
 export class UsualTime {
@@ -12,6 +13,8 @@ export class UsualTime {
   }
 
   saw(seconds: number): void {
+    // So much quicker is no exception: what was usual before is over.
+    if (seconds < (this.seconds ?? 0) * OVER) this.#seconds.length = 0;
     this.#seconds.push(seconds);
     if (this.#seconds.length > REMEMBERED) this.#seconds.shift();
   }
