@@ -33,11 +33,14 @@ test("a quota of 3 and 8 workers: all wait their turn, none fails, and no more a
   const run = await runVitest(project, { args, env: service.env });
   expect(run.exitCode, run.output).toBe(0);
   const made = WORKERS * TESTS_PER_FILE;
-  expect(run.account).toContain(`${made} sandboxes: ${made} stopped by tests, 0 left`);
+  // One that was made ahead may have come too late for the test that it was meant for.
+  expect(run.account).toMatch(
+    new RegExp(`sandboxes: ${made} stopped by tests(, \\d warm and unused)?, 0 left`),
+  );
   const report = JSON.parse(await readFile(`${project.directory}/account.json`, "utf8"));
   expect(report.account.waitedForSlotsSeconds).toBeGreaterThan(1);
   // What was refused never was a sandbox: the service's own count is the account's.
-  expect(await service.list(["--all"])).toHaveLength(made);
+  expect(await service.list(["--all"])).toHaveLength(report.account.created);
 });
 
 test("a rate of 4 creates a second and 8 workers: creation slows down, none fails", async () => {
