@@ -5,7 +5,7 @@ import { Attempt, publicRun } from "@tidybox/fixtures/adapter";
 import type { Wanted } from "./circus/parameters.ts";
 import { FIXTURE_NAMES, TEST_FIXTURES, WORKER_FIXTURES } from "./fixture-names.ts";
 import type { Realm } from "./realm/realm.ts";
-import { type ProjectOfFile, loadWorker, runOf, workerOf } from "./run/workers.ts";
+import { type ProjectOfFile, handedBack, loadWorker, runOf, workerOf } from "./run/workers.ts";
 
 /** Bounds our teardown, which no timeout of Jest covers; the run still reaps what it held. */
 const TEARDOWN_MS = 15_000;
@@ -118,6 +118,7 @@ export class FileFixtures {
     await Promise.all(
       [...this.#attempts].map((attempt) => attempt.end({ failed: false }, () => {})),
     );
+    await handedBack();
   }
 }
 

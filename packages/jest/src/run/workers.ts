@@ -125,6 +125,16 @@ function closeAtExit(): void {
 }
 
 /**
+ * Resolves when all that tests of this process have handed back has arrived: Jest may end a worker
+ * without a word once a file is done. Bounded; never throws.
+ */
+export async function handedBack(): Promise<void> {
+  const { runs } = workers();
+  const open = [...runs.values()].map(({ worker }) => worker);
+  await Promise.allSettled(open.map(async (worker) => (await worker)?.handedBack()));
+}
+
+/**
  * Closes every session of this process. Never throws; what is left, the coordinator stops.
  *
  * @param timeoutMs after that it answers anyway; default: when all are closed, which is bounded too
