@@ -14,15 +14,16 @@ import type { UsualTime } from "./usual-time.ts";
 
 /** A fast service is ready within milliseconds; the official SDKs begin at 0.2 s. */
 const FIRST_PAUSE_SECONDS = 0.005;
-/** No look comes later than by that part of what was waited for: a slot is paid for meanwhile. */
+/** From here on no look comes later than by that part of what was waited for: a slot is paid for meanwhile. */
+const LATENESS_FROM_SECONDS = 0.1;
 const LATENESS = 0.15;
-/** Below that nothing is won by knowing when to look. */
-const QUICK_SECONDS = 0.1;
 /** Of the usual time: whether it is much quicker by now, shortly before it, then at it … */
 const EARLIER = [1 / 16, 1 / 4, 0.88, 1] as const;
 /** … and closely until long after. */
 const CLOSELY = 0.03;
 const LONG_AFTER = 1.5;
+/** A look costs both sides about a millisecond. */
+const LEAST_PAUSE_SECONDS = 0.005;
 
 /**
  * Of the looks after the first one.
@@ -31,17 +32,20 @@ const LONG_AFTER = 1.5;
  */
 export function* pollPauses(usualSeconds?: number): Generator<number, never> {
   let elapsed = 0;
-  if (usualSeconds !== undefined && usualSeconds > QUICK_SECONDS) {
+  if (usualSeconds !== undefined) {
     for (const part of EARLIER) {
-      yield usualSeconds * part - elapsed;
-      elapsed = usualSeconds * part;
+      const step = usualSeconds * part - elapsed;
+      if (step < LEAST_PAUSE_SECONDS) continue;
+      elapsed += step;
+      yield step;
     }
-    const step = Math.min(usualSeconds * CLOSELY, POLL_INTERVAL_CEILING_SECONDS);
+    const closely = Math.max(usualSeconds * CLOSELY, LEAST_PAUSE_SECONDS);
+    const step = Math.min(closely, POLL_INTERVAL_CEILING_SECONDS);
     for (; elapsed < usualSeconds * LONG_AFTER; elapsed += step) yield step;
   }
   for (let longest = FIRST_PAUSE_SECONDS; ; longest *= POLL_BACKOFF_FACTOR) {
-    const soon = Math.max(FIRST_PAUSE_SECONDS, Math.min(longest, elapsed * LATENESS));
-    const step = Math.min(soon, POLL_INTERVAL_CEILING_SECONDS);
+    const soon = elapsed < LATENESS_FROM_SECONDS ? longest : Math.min(longest, elapsed * LATENESS);
+    const step = Math.min(Math.max(soon, LEAST_PAUSE_SECONDS), POLL_INTERVAL_CEILING_SECONDS);
     elapsed += step;
     yield step;
   }
@@ -64,7 +68,7 @@ export async function pollUntil(
 ): Promise<SandboxRecord> {
   const startedAt = performance.now();
   const usualSeconds = usual?.seconds;
-  const isQuick = usualSeconds === undefined || usualSeconds <= QUICK_SECONDS;
+  const isQuick = usualSeconds === undefined || usualSeconds < LEAST_PAUSE_SECONDS;
   let isFirst = true;
   let notYetAt = startedAt;
   for (const seconds of pollPauses(usualSeconds)) {
