@@ -124,7 +124,7 @@ async function strikeAll(
       const { cell, seed: own } = next;
       const bed = beds.get(versionName(cell.setup));
       if (bed === undefined) throw new Error(`there is no bed of ${versionName(cell.setup)}`);
-      const verdict = await runCell(bed, cell, own).catch((error: unknown) =>
+      const verdict = await runCell(bed, cell, own, true).catch((error: unknown) =>
         broken(cell, own, error),
       );
       verdicts.push(verdict);
