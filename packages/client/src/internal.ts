@@ -29,3 +29,4 @@ export { checkTag } from "./options/tags.ts";
 export { checkTags } from "./options/tags.ts";
 export { toTidyboxError } from "./errors/from-connect.ts";
 export type { CallContext } from "./errors/from-connect.ts";
+export { abortable } from "./connection/waiting.ts";
