@@ -1,4 +1,4 @@
-import { type Scene, type Strike, atAnyMoment, whileTestsRun } from "./strike.ts";
+import { type Scene, type Strike, atAnyMoment, killIfThere, whileTestsRun } from "./strike.ts";
 
 export const strikesOnCoordinator: readonly Strike[] = [
   {
@@ -23,7 +23,8 @@ export const strikesOnCoordinator: readonly Strike[] = [
     exit: () => "SIGKILL",
     perform: async (scene) => {
       await atAnyMoment(scene);
-      for (const pid of scene.pids()) process.kill(pid, "SIGKILL");
+      // Some may end by the death of others, between the look and the blow.
+      for (const pid of scene.pids()) killIfThere(pid, "SIGKILL");
       return { atMs: performance.now() };
     },
     afterwards: async (scene) => {

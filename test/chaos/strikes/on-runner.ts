@@ -5,6 +5,7 @@ import {
   type Struck,
   type Where,
   atAnyMoment,
+  killIfThere,
   seconds,
 } from "./strike.ts";
 
@@ -126,12 +127,4 @@ function signal(
       return { atMs: performance.now() };
     },
   };
-}
-
-function killIfThere(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has ended by what came before.
-  }
 }

@@ -103,3 +103,12 @@ export async function atAnyMoment(scene: Scene): Promise<void> {
     await whileTestsRun(scene);
   }
 }
+
+/** What came before may have ended it. A negative pid is a process group's. */
+export function killIfThere(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
