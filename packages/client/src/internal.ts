@@ -21,6 +21,8 @@ export { speaksOfSpeed } from "./sandbox/start-queue.ts";
 export { purgeByTags } from "./sandbox/purge.ts";
 export type { PurgeOptions } from "./sandbox/purge.ts";
 export type { PurgeResult } from "./sandbox/purge.ts";
+export { connectInProcess } from "./connection/in-memory-transport.ts";
+export type { ServiceInProcess } from "./connection/in-memory-transport.ts";
 export { transportOf } from "./connection/transport-of.ts";
 export { preloadWire } from "./connection/transport.ts";
 export { toSandboxSpec } from "./options/sandbox-spec.ts";

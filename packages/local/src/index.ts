@@ -4,6 +4,7 @@ export {
   type LoopbackListener,
   type LoopbackOptions,
 } from "./listener/listen-on-loopback.ts";
+export type { InMemoryConnection } from "./listener/in-memory-connections.ts";
 export { findLocalServices, type FoundLocalService } from "./state-folder/find-local-services.ts";
 export {
   identityOf,

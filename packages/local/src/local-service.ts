@@ -19,6 +19,7 @@ import { faultInterceptor } from "./faults/fault-interceptor.ts";
 import type { FaultOptions } from "./faults/fault-options.ts";
 import { Faults } from "./faults/faults.ts";
 import { RehearsalService } from "./gen/tidybox/local/v1/rehearsal_pb.ts";
+import type { InMemoryConnection } from "./listener/in-memory-connections.ts";
 import {
   listenOnLoopback,
   loopbackAddress,
@@ -106,6 +107,11 @@ export interface LocalService {
   readonly engine: EngineName;
   /** Whether a sandbox of that id runs now: what a call would tell, without one. */
   isRunning(sandboxId: string): boolean;
+  /**
+   * The same calls for this process, without a socket: they need no token, and meet the same faults.
+   * It ends with the service.
+   */
+  connectInMemory(): InMemoryConnection;
   /** From now on these faults and no others. Throws LocalServiceError (`local_option_invalid`). */
   injectFaults(options: FaultOptions): void;
   /**
@@ -302,6 +308,7 @@ async function serve(
     token,
     engine: engine.name,
     isRunning: (id) => sandboxes.registry.get(id)?.state === State.RUNNING,
+    connectInMemory: () => listener.connectInMemory(),
     injectFaults: (asked) => rehearsal.change(asked),
     close: (closeOptions) => close(closeOptions?.timeoutSeconds),
     [Symbol.asyncDispose]: () => close(),

@@ -9,7 +9,7 @@ import {
   type ServiceAccess,
   type WandbOptions,
 } from "./credentials.ts";
-import { ServiceTransport } from "./transport.ts";
+import { type ConnectionTransport, ServiceTransport } from "./transport.ts";
 
 export interface ConnectionOptions {
   /** Scheme, host and port. Default: `CWSANDBOX_BASE_URL`, then `https://api.cwsandbox.com`. */
@@ -64,7 +64,7 @@ export class Connection {
   /** Seconds. */
   readonly requestTimeoutSeconds: number;
   // Private fields all: what prints a Connection shows no key.
-  readonly #transport: ServiceTransport;
+  readonly #transport: ConnectionTransport;
   readonly #client: Client<typeof SandboxService>;
   readonly #credentials: Credentials;
   #answered = false;
@@ -73,9 +73,10 @@ export class Connection {
   /**
    * Reads the environment now, and only for what the options leave open. Opens nothing yet.
    *
+   * @param transport @internal in place of one that opens sockets
    * @throws ConfigurationError for an unusable address, key or limit.
    */
-  constructor(options: ConnectionOptions = {}) {
+  constructor(options: ConnectionOptions = {}, transport?: ConnectionTransport) {
     const { requestTimeoutSeconds = DEFAULT_REQUEST_TIMEOUT_SECONDS, unref = false } = options;
     if (!Number.isFinite(requestTimeoutSeconds) || requestTimeoutSeconds <= 0) {
       throw new ConfigurationError({
@@ -91,11 +92,13 @@ export class Connection {
       baseUrl: this.baseUrl,
       timeoutSeconds: requestTimeoutSeconds,
     });
-    this.#transport = new ServiceTransport({
-      baseUrl: this.baseUrl,
-      credentials: this.#credentials,
-      unref,
-    });
+    this.#transport =
+      transport ??
+      new ServiceTransport({
+        baseUrl: this.baseUrl,
+        credentials: this.#credentials,
+        unref,
+      });
     this.#client = createClient(SandboxService, this.#transport);
   }
 

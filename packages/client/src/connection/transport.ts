@@ -19,6 +19,12 @@ const IDLE_CONNECTION_MS = 2 * 60_000;
  */
 const SESSION_MEMORY_MB = 1024;
 
+/** What a Connection makes its calls over. */
+export interface ConnectionTransport extends Transport {
+  /** Breaks what is under way, too. Later calls throw the reason. Safe to call twice. */
+  close(reason: Error): void;
+}
+
 export interface TransportOptions {
   readonly baseUrl: string;
   readonly credentials: Credentials;
@@ -30,7 +36,7 @@ export interface TransportOptions {
  * streams of a connection, and a hundred long commands must not keep a stop waiting. connect-node is
  * loaded with the first call, because it costs more time than all the rest of this package.
  */
-export class ServiceTransport implements Transport {
+export class ServiceTransport implements ConnectionTransport {
   readonly #options: TransportOptions;
   /** Each is one HTTP/2 connection, opened by its first call and again whenever it was lost. */
   readonly #channels: Record<"unary" | "stream", Promise<Transport> | undefined> = {
@@ -71,9 +77,9 @@ export class ServiceTransport implements Transport {
   };
 
   /**
-   * Breaks what is under way, too. Later calls throw the reason. Through the sockets and not through
-   * the session manager: its abort() takes away the session's error listener, and where the server
-   * says goodbye in the same moment the session's last error would end the process.
+   * Through the sockets and not through the session manager: its abort() takes away the session's
+   * error listener, and where the server says goodbye in the same moment the session's last error
+   * would end the process.
    */
   close(reason: Error): void {
     this.#closedBecause ??= reason;

@@ -6,13 +6,14 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
-import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { Code, ConnectError, type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { withDeadline } from "../deadline.ts";
 import { LocalServiceError } from "../error.ts";
 import { connectionValues } from "../faults/connection-cut.ts";
 import { credentialCheck, randomToken } from "./bearer-token.ts";
 import { dropEndlessTimeouts } from "./endless-timeouts.ts";
+import { type InMemoryConnection, InMemoryConnections } from "./in-memory-connections.ts";
 import { unpackingInTurns } from "./unpacking-in-turns.ts";
 import { routeHandler } from "./route-handler.ts";
 
@@ -37,6 +38,8 @@ export interface LoopbackListener {
   /** Plain HTTP/2 (prior knowledge), with a port always. */
   readonly baseUrl: string;
   readonly token: string;
+  /** The same routes for callers in this process, without a socket; they need no token. */
+  connectInMemory(): InMemoryConnection;
   /** Ends running calls with UNAVAILABLE and the connections with them. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -55,9 +58,7 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     );
   }
   const shutdown = new AbortController();
-  const handle = routeHandler({
-    routes: options.routes,
-    contextValues: connectionValues,
+  const router = createConnectRouter({
     readMaxBytes: MAX_MESSAGE_BYTES,
     writeMaxBytes: MAX_MESSAGE_BYTES,
     // Nothing is gained by compressing for loopback; what a client compressed is still read.
@@ -65,6 +66,8 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     acceptCompression: unpackingInTurns(),
     shutdownSignal: shutdown.signal,
   });
+  options.routes(router);
+  const handle = routeHandler(router.handlers, connectionValues);
   const isAllowed = credentialCheck(token);
   const sessions = new Set<ServerHttp2Session>();
   const server = createServer(
@@ -111,21 +114,25 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     );
   }
   const { port } = server.address() as AddressInfo;
+  const baseUrl = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const inMemory = new InMemoryConnections(router.handlers, baseUrl);
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     const closed = once(server, "close");
     server.close();
     shutdown.abort(new ConnectError("the local service is closing", Code.Unavailable));
     for (const session of sessions) session.close();
-    await withDeadline(closed, CLOSE_SECONDS, () => new Error("late")).catch(() => {});
+    const late = withDeadline(closed, CLOSE_SECONDS, () => new Error("late")).catch(() => {});
+    await Promise.all([late, inMemory.close(CLOSE_SECONDS)]);
     for (const session of sessions) session.destroy();
     // One that has closed in order waits for its client, who may not be reading any more.
     for (const socket of sockets) socket.destroy();
     await closed;
   };
   return {
-    baseUrl: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    baseUrl,
     token,
+    connectInMemory: () => inMemory.open(),
     close: () => (closing ??= close()),
   };
 }

@@ -1,8 +1,8 @@
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import { createConnectRouter } from "@connectrpc/connect";
+import type { ContextValues } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import {
   connectNodeAdapter,
-  type ConnectNodeAdapterOptions,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
@@ -13,19 +13,20 @@ type Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => v
  * Connect's own adapter for Node, but for one thing: a client may leave in the middle of an answer,
  * as those of commands and logs do all the time, and that is nothing to print an error for.
  */
-export function routeHandler(options: ConnectNodeAdapterOptions): Handler {
-  const router = createConnectRouter(options);
-  options.routes(router);
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+export function routeHandler(
+  handlers: readonly UniversalHandler[],
+  contextValues: (request: Http2ServerRequest) => ContextValues,
+): Handler {
+  const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
   const unknown: Handler = connectNodeAdapter({ routes: () => {} });
   return (request, response) => {
-    const handler = handlers.get(request.url.split("?", 1)[0] ?? "");
+    const handler = byPath.get(request.url.split("?", 1)[0] ?? "");
     if (handler === undefined) return unknown(request, response);
     const call = universalRequestFromNodeRequest(
       request,
       response,
       undefined,
-      options.contextValues?.(request),
+      contextValues(request),
     );
     handler(call)
       .then((answer) => universalResponseToNodeResponse(answer, response))

@@ -1,5 +1,6 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { afterEach } from "vitest";
 import { startTestService, type TestService, type TestServiceOptions } from "./test-service.ts";
 
@@ -43,6 +44,8 @@ export function startedServices() {
 export function transportOf({ baseUrl, token }: Pick<TestService, "baseUrl" | "token">) {
   return createGrpcTransport({
     baseUrl,
+    readMaxBytes: MAX_MESSAGE_BYTES,
+    writeMaxBytes: MAX_MESSAGE_BYTES,
     interceptors: [
       (next) => (request) => {
         request.header.set("authorization", `Bearer ${token}`);
