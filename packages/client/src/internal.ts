@@ -32,3 +32,5 @@ export { checkTags } from "./options/tags.ts";
 export { toTidyboxError } from "./errors/from-connect.ts";
 export type { CallContext } from "./errors/from-connect.ts";
 export { abortable } from "./connection/waiting.ts";
+export { settlesWithin } from "./connection/waiting.ts";
+export { LinkedSignal } from "./connection/linked-signal.ts";

@@ -2,7 +2,8 @@ import { AUTHORIZATION_METADATA, EnvironmentVariable } from "@tidybox/protocol";
 import { AuthenticationError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import { apiKeyFromEnvironment, checkKey, noKey, wandbKeyFromEnvironment } from "./api-key.ts";
-import { Deadline, abortable } from "./waiting.ts";
+import { Deadline } from "./deadline.ts";
+import { abortable } from "./waiting.ts";
 
 /** Gives the key of now, where keys change: from a file, a vault, an instance's metadata. */
 export type ApiKeyProvider = (options: {
@@ -114,7 +115,7 @@ export class Credentials {
         advice: "See what it says, in the cause of this error, and whether it ends.",
         cause,
       });
-    using deadline = new Deadline(timeoutSeconds, undefined, () =>
+    using deadline = new Deadline(timeoutSeconds, [], () =>
       failed(`has not answered within ${timeoutSeconds} s`),
     );
     const { signal } = deadline;

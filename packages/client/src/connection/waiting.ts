@@ -48,39 +48,3 @@ export async function settlesWithin(promise: Promise<unknown>, seconds: number):
     late.abort(new Error("settled"));
   }
 }
-
-/** A limit in time together with the caller's own signal. Dispose of it when the work is done. */
-export class Deadline implements Disposable {
-  readonly signal: AbortSignal;
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #endsAt: number;
-  #expired = false;
-
-  /** @param onExpiry makes the reason that the signal aborts with. Infinity never expires. */
-  constructor(seconds: number, signal: AbortSignal | undefined, onExpiry: () => Error) {
-    this.#endsAt = performance.now() + seconds * 1000;
-    if (Number.isFinite(seconds)) {
-      this.#timer = setTimeout(() => {
-        this.#expired = true;
-        this.#controller.abort(onExpiry());
-      }, timerDelayMs(seconds));
-    }
-    this.signal =
-      signal === undefined
-        ? this.#controller.signal
-        : AbortSignal.any([signal, this.#controller.signal]);
-  }
-
-  get expired(): boolean {
-    return this.#expired;
-  }
-
-  get remainingSeconds(): number {
-    return Math.max(0, (this.#endsAt - performance.now()) / 1000);
-  }
-
-  [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
-  }
-}

@@ -1,5 +1,5 @@
 import { DEFAULT_CALL_TIMEOUT_SECONDS } from "@tidybox/protocol";
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import { CommandFailedError } from "../errors/command-errors.ts";
 import {
   checkCommand,
@@ -74,8 +74,7 @@ async function collect(
   options: ExecOptions,
 ): Promise<ExecResult> {
   const { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS } = options;
-  const outside = [options.signal, handle.closedSignal].filter((signal) => signal !== undefined);
-  using deadline = new Deadline(timeoutSeconds, AbortSignal.any(outside), () =>
+  using deadline = new Deadline(timeoutSeconds, [options.signal, handle.closedSignal], () =>
     timeoutError(handle.id, timeoutSeconds, soFar()),
   );
   const { argv, missedDirectory } = inDirectory(command, options.cwd);

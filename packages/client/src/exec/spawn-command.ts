@@ -1,4 +1,5 @@
-import { abortable, Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
+import { abortable } from "../connection/waiting.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 import {
   checkCommand,
@@ -144,10 +145,7 @@ class RunningCommand {
     } = this.#options;
     const { command, soFar } = this.record;
     const { id, closedSignal } = this.#handle;
-    const outside = [signal, closedSignal, this.#killed.signal].filter(
-      (each) => each !== undefined,
-    );
-    using deadline = new Deadline(timeoutSeconds, AbortSignal.any(outside), () =>
+    using deadline = new Deadline(timeoutSeconds, [signal, closedSignal, this.#killed.signal], () =>
       timeoutError(id, timeoutSeconds, soFar()),
     );
     const { argv, missedDirectory, missedWord = "" } = inDirectory(command, cwd);

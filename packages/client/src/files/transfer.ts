@@ -1,5 +1,5 @@
 import { DEFAULT_CALL_TIMEOUT_SECONDS, FILE_TRANSFER_STDERR_BYTES } from "@tidybox/protocol";
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import type { CommandInput } from "../exec/input.ts";
 import { OutputBuffer } from "../exec/output-buffer.ts";
@@ -35,10 +35,9 @@ export async function runTransfer(handle: SandboxHandle, transfer: Transfer): Pr
   const { action, path, command, container, input, stdout = () => {} } = transfer;
   const { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS } = transfer;
   const stderr = new OutputBuffer(FILE_TRANSFER_STDERR_BYTES);
-  const outside = [transfer.signal, handle.closedSignal].filter((each) => each !== undefined);
   using deadline = new Deadline(
     timeoutSeconds,
-    AbortSignal.any(outside),
+    [transfer.signal, handle.closedSignal],
     () =>
       new TimeoutError({
         message: `Could not ${action} (sandbox ${handle.id}) within ${timeoutSeconds} s.`,

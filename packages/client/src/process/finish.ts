@@ -5,7 +5,8 @@ import { SandboxSpecSchema } from "@tidybox/protocol";
 import { isLoopback } from "../connection/address.ts";
 import { Connection } from "../connection/connection.ts";
 import { preloadWire } from "../connection/transport.ts";
-import { Deadline, pause } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
+import { pause } from "../connection/waiting.ts";
 import { reachOf } from "../errors/connect-failure.ts";
 import { AuthenticationError, TimeoutError, UnavailableError } from "../errors/request-errors.ts";
 import { Creation } from "../sandbox/creation.ts";
@@ -33,7 +34,7 @@ export async function finishCleanup(input: Readable): Promise<never> {
   setTimeout(() => process.exit(1), (LIMIT_SECONDS + 5) * 1000);
   using deadline = new Deadline(
     LIMIT_SECONDS,
-    undefined,
+    [],
     () => new TimeoutError({ message: "Not everything was stopped in time." }),
   );
   const connections = new Map<string, Connection>();

@@ -1,4 +1,4 @@
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import type { CleanupFailure } from "../errors/cleanup-error.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { asError } from "../sandbox/cleanup-report.ts";
@@ -24,7 +24,7 @@ export async function stopLive(
 ): Promise<readonly FailedStop[]> {
   using deadline = new Deadline(
     timeoutSeconds,
-    undefined,
+    [],
     () => new TimeoutError({ message: `it was not stopped within ${timeoutSeconds} s` }),
   );
   const { signal } = deadline;

@@ -1,5 +1,5 @@
 import { LIST_TIMEOUT_SECONDS, MAX_LIST_PAGES } from "@tidybox/protocol";
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
 
@@ -23,7 +23,7 @@ export async function* readPages<T>(
 ): AsyncGenerator<T, void, undefined> {
   using deadline = new Deadline(
     LIST_TIMEOUT_SECONDS,
-    signal,
+    [signal],
     () =>
       new TimeoutError({
         message: `Listing the ${what} takes longer than ${LIST_TIMEOUT_SECONDS} s.`,

@@ -1,6 +1,6 @@
 import { call } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { invalidOption } from "../options/invalid-option.ts";
 import { checkTags } from "../options/tags.ts";
@@ -39,7 +39,7 @@ export async function purgeByTags(
   if (tags.length === 0) throw invalidOption("tags", "must name at least one tag to purge by");
   using deadline = new Deadline(
     timeoutSeconds,
-    signal,
+    [signal],
     () =>
       new TimeoutError({
         message: `The purge of ${tags.join(" ")} takes longer than ${timeoutSeconds} s.`,

@@ -1,5 +1,5 @@
 import { type Sandbox as SandboxRecord, State, Visibility } from "@tidybox/protocol";
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import { ConfigurationError, TimeoutError } from "../errors/request-errors.ts";
 import { SandboxClosedError } from "../errors/sandbox-errors.ts";
 import { checkSeconds } from "../options/checks.ts";
@@ -25,8 +25,7 @@ export async function waitForUrl(
 ): Promise<string> {
   checkSeconds(timeoutSeconds, "timeoutSeconds");
   handle.throwIfUnusable();
-  const outside = [signal, handle.closedSignal].filter((each) => each !== undefined);
-  using deadline = new Deadline(timeoutSeconds, AbortSignal.any(outside), () => {
+  using deadline = new Deadline(timeoutSeconds, [signal, handle.closedSignal], () => {
     const message = `Sandbox ${handle.id} has no URL for port ${port} after ${timeoutSeconds} s.`;
     const advice = "The service has not assigned one yet, or its policy keeps the port closed.";
     return new TimeoutError({ message, advice, sandboxId: handle.id });

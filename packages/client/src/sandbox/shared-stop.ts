@@ -1,4 +1,5 @@
-import { Deadline, abortable } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
+import { abortable } from "../connection/waiting.ts";
 import { NotFoundError } from "../errors/request-errors.ts";
 import type { SandboxHandle } from "./handle.ts";
 import {
@@ -48,7 +49,7 @@ export class SharedStop {
    */
   async wait(options: StopOptions): Promise<StopResult> {
     const { timeoutSeconds } = stopLimits(options);
-    using deadline = new Deadline(timeoutSeconds, options.signal, () =>
+    using deadline = new Deadline(timeoutSeconds, [options.signal], () =>
       stillThere(this.#handle, timeoutSeconds),
     );
     this.#waiting += 1;

@@ -6,7 +6,8 @@ import {
   State,
 } from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
-import { Deadline, abortable, settlesWithin } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
+import { abortable, settlesWithin } from "../connection/waiting.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { SandboxFailedError } from "../errors/sandbox-errors.ts";
 import type { TidyboxError } from "../errors/tidybox-error.ts";
@@ -75,7 +76,7 @@ export async function startSandbox(
     whenUnavailable === "wait" ? startTimeoutSeconds + RETRY_PAUSE_CEILING_SECONDS : undefined;
   let handle: SandboxHandle | undefined;
   let hasTurn = queue === undefined;
-  using deadline: Deadline = new Deadline(startTimeoutSeconds, signal, () =>
+  using deadline: Deadline = new Deadline(startTimeoutSeconds, [signal], () =>
     queue !== undefined && !hasTurn
       ? queuedError(startTimeoutSeconds, queue)
       : lateError(connection, startTimeoutSeconds, handle?.record, creation.lastFailure),

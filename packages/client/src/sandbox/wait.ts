@@ -1,5 +1,5 @@
 import { DEFAULT_CALL_TIMEOUT_SECONDS } from "@tidybox/protocol";
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { EndOfLog } from "../logs/end-of-log.ts";
 import { checkSeconds } from "../options/checks.ts";
@@ -37,10 +37,9 @@ export async function waitUntilEnded(
   { timeoutSeconds = DEFAULT_CALL_TIMEOUT_SECONDS, signal, withLog = false }: WaitOptions,
 ): Promise<WaitResult> {
   checkSeconds(timeoutSeconds, "timeoutSeconds");
-  const outside = [signal, handle.closedSignal].filter((each) => each !== undefined);
   using deadline = new Deadline(
     timeoutSeconds,
-    AbortSignal.any(outside),
+    [signal, handle.closedSignal],
     () =>
       new TimeoutError({
         message: `Sandbox ${handle.id} has not ended within ${timeoutSeconds} s.`,

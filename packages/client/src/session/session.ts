@@ -1,7 +1,8 @@
 import { DEFAULT_STOP_GRACE_SECONDS, type Sandbox as SandboxRecord } from "@tidybox/protocol";
 import { Connection, isConnection } from "../connection/connection.ts";
 import { sharedConnection } from "../connection/shared-connection.ts";
-import { Deadline, settlesWithin } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
+import { settlesWithin } from "../connection/waiting.ts";
 import { CleanupError } from "../errors/cleanup-error.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { TidyboxError } from "../errors/tidybox-error.ts";
@@ -251,7 +252,7 @@ export class Session implements AsyncDisposable {
     checkSeconds(timeoutSeconds, "timeoutSeconds");
     using deadline = new Deadline(
       timeoutSeconds,
-      signal,
+      [signal],
       () => new TimeoutError({ message: `it has not ended within ${timeoutSeconds} s` }),
     );
     const stop = (sandboxes: Iterable<Sandbox>) =>

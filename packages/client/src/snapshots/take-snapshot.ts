@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { SNAPSHOT_WAIT_SECONDS } from "@tidybox/protocol";
 import { call } from "../connection/call.ts";
-import { Deadline } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { checkSeconds, checkText } from "../options/checks.ts";
 import { invalidOption } from "../options/invalid-option.ts";
@@ -32,7 +32,7 @@ export async function takeSnapshot(
   const outside = [signal, handle.closedSignal].filter((each) => each !== undefined);
   using deadline = new Deadline(
     timeoutSeconds,
-    AbortSignal.any(outside),
+    [signal, handle.closedSignal],
     () =>
       new TimeoutError({
         message: `No snapshot of sandbox ${sandboxId} within ${timeoutSeconds} s: the service has not accepted it.`,

@@ -6,7 +6,8 @@ import {
   SnapshotState,
 } from "@tidybox/protocol";
 import type { Connection } from "../connection/connection.ts";
-import { Deadline, pause } from "../connection/waiting.ts";
+import { Deadline } from "../connection/deadline.ts";
+import { pause } from "../connection/waiting.ts";
 import { TimeoutError } from "../errors/request-errors.ts";
 import { SnapshotFailedError } from "../errors/snapshot-errors.ts";
 import { checkSeconds } from "../options/checks.ts";
@@ -36,7 +37,7 @@ export async function waitForSnapshot(
   const { fileSystemSnapshotId: id, sourceSandboxId: sandboxId } = first;
   using deadline = new Deadline(
     timeoutSeconds,
-    signal,
+    [signal],
     () =>
       new TimeoutError({
         message: `Snapshot ${id} of sandbox ${sandboxId} is not ready after ${timeoutSeconds} s.`,

@@ -1,5 +1,4 @@
 import { KEEP_ALIVE_COMMAND } from "@tidybox/protocol";
-import { deferred } from "../deferred.ts";
 import type { ProcessEnd } from "../spawner/process-end.ts";
 import type { Main } from "./main-process.ts";
 
@@ -27,7 +26,7 @@ export function isKeepAlive(
  * it is not in the process list, and so nothing inside can end it.
  */
 export class KeepAlive implements Main {
-  readonly #end = deferred<ProcessEnd>();
+  readonly #end = Promise.withResolvers<ProcessEnd>();
 
   /** It prints nothing. */
   readonly drained = Promise.resolve();

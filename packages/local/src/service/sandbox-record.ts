@@ -8,7 +8,6 @@ import {
   State,
 } from "@tidybox/protocol";
 import { within } from "../deadline.ts";
-import { deferred } from "../deferred.ts";
 import type { Doom, Engine, EngineSandbox, SandboxPlan } from "../engines/engine.ts";
 import { Alarm } from "./alarm.ts";
 import type { ContainerGroup } from "./containers/container-group.ts";
@@ -59,8 +58,8 @@ export class SandboxRecord {
   endedAt: number | undefined;
   readonly #options: SandboxRecordOptions;
   readonly #createTime: Timestamp = timestampNow();
-  readonly #ready = deferred<void>();
-  readonly #over = deferred<void>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #over = Promise.withResolvers<void>();
   #startTime: Timestamp | undefined;
   #endTime: Timestamp | undefined;
   #lifecycle: Lifecycle = { state: State.PENDING };

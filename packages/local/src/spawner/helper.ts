@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { withDeadline } from "../deadline.ts";
-import { type Deferred, deferred } from "../deferred.ts";
 import { LocalServiceError } from "../error.ts";
 import { programFile } from "../program-file.ts";
 import type {
@@ -32,7 +31,7 @@ type Reply = Exclude<HelperAnswer, { type: "ended" | "failed" | "ready" }>;
 export class Helper {
   readonly lost: Promise<LocalServiceError>;
   readonly #child: ChildProcess;
-  readonly #asked = new Map<number, Deferred<Reply>>();
+  readonly #asked = new Map<number, PromiseWithResolvers<Reply>>();
   readonly #ends = new Map<number, (end: Ended | "lost") => void>();
   #failedMounts: readonly FailedMount[] = [];
   #lastId = 0;
@@ -120,7 +119,7 @@ export class Helper {
   /** One question, one answer. Rejects when the helper says no or dies. */
   ask(request: HelperRequest & { readonly id: number }): Promise<Reply> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
-    const pending = deferred<Reply>();
+    const pending = Promise.withResolvers<Reply>();
     this.#asked.set(request.id, pending);
     this.tell(request);
     return pending.promise;

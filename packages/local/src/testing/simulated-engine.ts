@@ -1,5 +1,4 @@
 import { Readable, Writable } from "node:stream";
-import { deferred } from "../deferred.ts";
 import type {
   Engine,
   EngineProcess,
@@ -43,7 +42,7 @@ export class SimulatedEngine implements Engine {
 class SimulatedSandbox implements EngineSandbox {
   readonly ended: Promise<{ readonly reason: string }>;
   readonly terminalsMissing = "simulated sandboxes have no terminals";
-  readonly #end = deferred<{ readonly reason: string }>();
+  readonly #end = Promise.withResolvers<{ readonly reason: string }>();
   readonly #plan: SandboxPlan;
   readonly #files: Map<string, Uint8Array>;
   #stopped = false;

@@ -1,6 +1,5 @@
 import type { Socket } from "node:net";
 import type { Container } from "dockerode";
-import { deferred } from "../../deferred.ts";
 import { KILLED_EXIT_CODE } from "../../spawner/process-end.ts";
 import { withDeadline } from "../../deadline.ts";
 import {
@@ -51,7 +50,7 @@ export class DockerSandbox implements EngineSandbox {
   readonly terminalsMissing = undefined;
   readonly ended: Promise<Doom>;
   readonly #options: DockerSandboxOptions;
-  readonly #end = deferred<Doom>();
+  readonly #end = Promise.withResolvers<Doom>();
   readonly #execs = new Set<ContainerExec>();
   /** Ends the waiting for Docker's word on the end, which may never come. */
   readonly #watching = new AbortController();

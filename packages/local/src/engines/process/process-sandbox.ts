@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { deferred } from "../../deferred.ts";
 import type { SpawnedProcess, Spawner } from "../../spawner/spawner.ts";
 import {
   DEFAULT_TERM,
@@ -33,7 +32,7 @@ const RUN_SCRIPT = 'exec "$@"';
 export class ProcessSandbox implements EngineSandbox {
   readonly ended: Promise<{ readonly reason: string }>;
   readonly #options: ProcessSandboxOptions;
-  readonly #end = deferred<{ readonly reason: string }>();
+  readonly #end = Promise.withResolvers<{ readonly reason: string }>();
   readonly #running = new Set<Pick<SpawnedProcess, "signal">>();
   #stopping: Promise<void> | undefined;
 

@@ -1,5 +1,4 @@
 import type { ContainerStatus, State } from "@tidybox/protocol";
-import { deferred } from "../../deferred.ts";
 import type { Engine, EngineSandbox, SandboxPlan } from "../../engines/engine.ts";
 import type { LineLog } from "../logs/line-log.ts";
 import type { Main } from "../main-process.ts";
@@ -26,7 +25,7 @@ export interface ContainerGroupOptions {
 export class ContainerGroup {
   readonly #options: ContainerGroupOptions;
   readonly #sides: readonly SideContainer[];
-  readonly #made = deferred<void>();
+  readonly #made = Promise.withResolvers<void>();
 
   constructor(options: ContainerGroupOptions) {
     this.#options = options;
