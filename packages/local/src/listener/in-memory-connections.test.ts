@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Code, createClient } from "@connectrpc/connect";
 import { DiscoveryService, SandboxService } from "@tidybox/protocol";
 import { expect, test } from "vitest";
-import { deferred } from "../deferred.ts";
 import { Requests } from "../testing/requests.ts";
 import { transportOf } from "../testing/started-services.ts";
 import { refusalOf } from "../testing/test-service.ts";
@@ -12,7 +11,7 @@ import { listenOnLoopback } from "./listen-on-loopback.ts";
 async function started() {
   const begun: string[] = [];
   const ended: string[] = [];
-  const release = deferred<void>();
+  const release = Promise.withResolvers<void>();
   const listener = await listenOnLoopback({
     routes: (router) =>
       router.service(SandboxService, {

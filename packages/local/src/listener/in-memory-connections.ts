@@ -10,7 +10,6 @@ import {
 import { createTransport } from "@connectrpc/connect/protocol-connect";
 import { MAX_MESSAGE_BYTES } from "@tidybox/protocol";
 import { within } from "../deadline.ts";
-import { type Deferred, deferred } from "../deferred.ts";
 import { CUT_CONNECTION } from "../faults/connection-cut.ts";
 import { endingWithItsCall } from "./in-memory-streams.ts";
 
@@ -37,7 +36,7 @@ export class InMemoryConnections {
   readonly #baseUrl: string;
   /** Under way, of all connections. */
   readonly #calls = new Set<Call>();
-  #idle: Deferred<void> | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
   #closed = false;
 
   /** @param baseUrl what errors say that cannot be reached */
@@ -74,7 +73,7 @@ export class InMemoryConnections {
   async close(seconds: number): Promise<void> {
     this.#closed = true;
     if (this.#calls.size > 0) {
-      this.#idle ??= deferred();
+      this.#idle ??= Promise.withResolvers();
       await within(this.#idle.promise, seconds);
     }
     this.#cut(() => true);
