@@ -79,6 +79,16 @@ describe("what is lost on purpose", () => {
     expect(again.sandboxId).toBe(sandboxes[0]?.sandboxId);
   });
 
+  test("takes along every call of its connection", async () => {
+    const faults = { latency: { list: "300ms" }, dropAnswer: { list: "1x" } };
+    const { client } = await start({ faults });
+    const timeoutMs = 5_000;
+    const ends = [1, 2, 3, 4].map(() => refusalOf(client.listSandboxes({}, { timeoutMs })));
+    // None of them waits on for an answer that nobody will give.
+    for (const { code } of await Promise.all(ends)) expect(code).toBe(Code.Canceled);
+    expect((await client.listSandboxes({}, { timeoutMs })).sandboxes).toEqual([]);
+  });
+
   test("of a command's stream is how it exited", async () => {
     const service = await start({ faults: { dropAnswer: { StreamExec: "1x" } } });
     const sandboxId = await createRunning(service.client);

@@ -67,7 +67,8 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     shutdownSignal: shutdown.signal,
   });
   options.routes(router);
-  const handle = routeHandler(router.handlers, connectionValues);
+  const sockets = new Set<Socket>();
+  const handle = routeHandler(router.handlers, (request) => connectionValues(request, sockets));
   const isAllowed = credentialCheck(token);
   const sessions = new Set<ServerHttp2Session>();
   const server = createServer(
@@ -98,7 +99,6 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
-  const sockets = new Set<Socket>();
   server.on("connection", (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
@@ -124,8 +124,8 @@ export async function listenOnLoopback(options: LoopbackOptions): Promise<Loopba
     for (const session of sessions) session.close();
     const late = withDeadline(closed, CLOSE_SECONDS, () => new Error("late")).catch(() => {});
     await Promise.all([late, inMemory.close(CLOSE_SECONDS)]);
-    for (const session of sessions) session.destroy();
-    // One that has closed in order waits for its client, who may not be reading any more.
+    // One that has closed in order waits for its client, who may not be reading any more. Not the
+    // sessions: see connection-cut.ts.
     for (const socket of sockets) socket.destroy();
     await closed;
   };
