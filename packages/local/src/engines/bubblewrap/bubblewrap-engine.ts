@@ -65,7 +65,7 @@ export class BubblewrapEngine implements Engine {
       rootOf: options.rootOf,
       activity: this.#activity,
     });
-    this.#shells = options.programs.hasDash ? new WaitingShells() : undefined;
+    this.#shells = options.programs.hasDash ? new WaitingShells(this.#activity) : undefined;
     this.#discarded = new DiscardedFolders(options.spawner);
     this.#tar = new ContainedTar(options.programs.bwrap);
     this.#trees = new SnapshotTrees({
