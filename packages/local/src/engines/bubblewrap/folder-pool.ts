@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -24,13 +24,15 @@ export class FolderPool {
   readonly #folders: readonly string[];
   readonly #links: readonly (readonly [string, string])[];
   readonly #spare: string[] = [];
+  /** Of no other pool nor service: a file system may lay folders out by their names (spread-folders.ts). */
+  readonly #prefix = randomUUID().slice(0, 8);
   #made = 0;
   #filling: Promise<void> | undefined;
   #closed = false;
 
   /**
-   * `places` are made in each, with their parents: absolute paths inside of mount points. `links` are
-   * names in the root, and where they lead.
+   * `parent` exists, and may be that of other pools. `places` are made in each folder, with their
+   * parents: absolute paths inside of mount points. `links` are names in the root, and where they lead.
    */
   constructor(
     parent: string,
@@ -40,7 +42,6 @@ export class FolderPool {
     this.#parent = parent;
     this.#folders = [...FOLDERS, ...places].map((place) => join(ROOT_FOLDER, place));
     this.#links = Object.entries(links);
-    mkdirSync(parent, { recursive: true, mode: 0o700 });
   }
 
   /** A folder that nobody else has. It belongs to the caller, who removes it. */
@@ -81,6 +82,6 @@ export class FolderPool {
 
   #next(): string {
     this.#made += 1;
-    return join(this.#parent, String(this.#made));
+    return join(this.#parent, `${this.#prefix}-${this.#made}`);
   }
 }
