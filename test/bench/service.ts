@@ -66,8 +66,8 @@ export async function startService(
         .filter((each) => procFile(each, "cmdline").includes("spawn-helper"))
         .reduce((sum, each) => sum + residentBytesOf(each), 0),
     processes: () => descendantsOf(pid),
-    // In the service's own folder, one for each kind of sandbox, and in that one for each.
-    sandboxFolderCount: () => globSync(join(folder, "*/sandboxes/*/*")).length,
+    // In the service's own folder, one for each.
+    sandboxFolderCount: () => globSync(join(folder, "*/sandboxes/*")).length,
     [Symbol.asyncDispose]: async () => {
       connection.close();
       const ended = once(child, "exit");

@@ -13,7 +13,8 @@ import { readableCopy } from "./spawner/readable-copy.ts";
 import { Spawner } from "./spawner/spawner.ts";
 import { prepareTerminals } from "./spawner/terminal-program.ts";
 import { removeTree } from "./state-folder/remove-tree.ts";
-import { makeStateFolder, serviceMarker } from "./state-folder/state-folder.ts";
+import { spreadFolders } from "./state-folder/spread-folders.ts";
+import { makeStateFolder, sandboxesFolder, serviceMarker } from "./state-folder/state-folder.ts";
 
 export interface WorkplaceOptions {
   readonly keepRoot: boolean;
@@ -51,10 +52,13 @@ export async function openWorkplace({
     const hidden =
       identity === undefined ? [] : tools.filter((tool) => !isReachableByOthers(tool.prefix));
     const boundAt = (tool: HostTool): string => join(folder, "tools", tool.name);
-    for (const path of [join(folder, "tools"), ...hidden.map(boundAt)]) {
-      mkdirSync(path, { mode: 0o755 });
+    const made = (path: string, mode: number): void => {
+      mkdirSync(path, { mode });
       if (identity !== undefined) chownSync(path, identity.uid, identity.gid);
-    }
+    };
+    for (const path of [join(folder, "tools"), ...hidden.map(boundAt)]) made(path, 0o755);
+    made(sandboxesFolder(folder), 0o700);
+    await spreadFolders([folder, sandboxesFolder(folder)]);
     const mounts = hidden.map((tool) => ({ source: tool.prefix, target: boundAt(tool) }));
     const { spawner, failedMounts } = await startSpawner(folder, identity, mounts);
     let closing: Promise<void> | undefined;

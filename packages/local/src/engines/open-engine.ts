@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LocalServiceError } from "../error.ts";
 import type { NoticeListener } from "../notice.ts";
 import type { Spawner } from "../spawner/spawner.ts";
-import { serviceMarker } from "../state-folder/state-folder.ts";
+import { sandboxesFolder, serviceMarker } from "../state-folder/state-folder.ts";
 import { BubblewrapEngine } from "./bubblewrap/bubblewrap-engine.ts";
 import { CurrentEtc } from "./bubblewrap/current-etc.ts";
 import type { HostPrograms } from "./bubblewrap/host-programs.ts";
@@ -103,7 +103,7 @@ async function tryBubblewrap(options: OpenEngineOptions): Promise<Engine | Engin
     programs: { bwrap, nsenter, hasDash: existsSync("/usr/bin/dash") },
     firstProcess,
     serviceMarker: serviceMarker(options.stateFolder),
-    folder: join(options.stateFolder, "sandboxes"),
+    folder: sandboxesFolder(options.stateFolder),
     treesFolder: join(options.stateFolder, "snapshot-trees"),
     rootOf: (image) => mapped.get(image) ?? host,
     etc,

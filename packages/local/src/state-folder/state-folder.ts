@@ -16,6 +16,11 @@ export function serviceMarker(folder: string): string {
   return `TIDYBOX_SERVICE=${basename(folder)}`;
 }
 
+/** In the folder of a service: where sandboxes have folders of their own. */
+export function sandboxesFolder(folder: string): string {
+  return join(folder, "sandboxes");
+}
+
 /**
  * Makes the private folder of one service, directly in the sticky temp folder: whoever the
  * service becomes owns it, and so can remove it in the end.

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { variableOf } from "../process/marked-processes.ts";
 import type { Spawner } from "../../spawner/spawner.ts";
 import { DiscardedFolders } from "../discarded-folders.ts";
@@ -31,7 +30,7 @@ export interface BubblewrapEngineOptions {
   readonly firstProcess: FirstProcess;
   /** `NAME=value` in the environment of whatever belongs to this service. */
   readonly serviceMarker: string;
-  /** Private folder for the sandboxes' folders. */
+  /** Private folder for the sandboxes' folders; must exist. */
   readonly folder: string;
   /** Private folder for snapshots that volumes of many sandboxes begin with; made when it is needed. */
   readonly treesFolder: string;
@@ -65,7 +64,7 @@ export class BubblewrapEngine implements Engine {
       rootOf: options.rootOf,
       activity: this.#activity,
     });
-    this.#shells = options.programs.hasDash ? new WaitingShells() : undefined;
+    this.#shells = options.programs.hasDash ? new WaitingShells(this.#activity) : undefined;
     this.#discarded = new DiscardedFolders(options.spawner);
     this.#tar = new ContainedTar(options.programs.bwrap);
     this.#trees = new SnapshotTrees({
@@ -222,9 +221,8 @@ export class BubblewrapEngine implements Engine {
   #poolOf(root: ImageRoot): FolderPool {
     const known = this.#pools.get(root);
     if (known !== undefined) return known;
-    const parent = join(this.#options.folder, String(this.#pools.size));
     const pool = new FolderPool(
-      parent,
+      this.#options.folder,
       root.tools.map(({ tool }) => tool.inside),
       root.links,
     );

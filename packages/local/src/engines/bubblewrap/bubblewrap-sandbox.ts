@@ -78,7 +78,7 @@ export class BubblewrapSandbox implements EngineSandbox {
     });
     this.#watchMemory();
     const { shells } = options;
-    this.#shell = shells && new WaitingShell(shells, () => this.#enter(this.#waiting()));
+    this.#shell = shells && new WaitingShell(shells, () => this.#enterWaiting());
     this.#prepareShell();
     this.#files = new SandboxFiles(`/proc/${options.held.innerPid}/root`, (command) =>
       this.exec(command),
@@ -148,9 +148,12 @@ export class BubblewrapSandbox implements EngineSandbox {
   }
 
   /** Starts a process in the sandbox, without any capability. */
-  async #enter({ argv, environment, wantsInput }: BecomingCommand): Promise<SpawnedProcess> {
+  async #enter(
+    { argv, environment, wantsInput }: BecomingCommand,
+    words: { readonly limit?: readonly string[] } = {},
+  ): Promise<SpawnedProcess> {
     const { root, held, spawner, nsenter } = this.#options;
-    const entry = entryOf({ plan: this.#plan, root }, held.innerPid, environment);
+    const entry = entryOf({ plan: this.#plan, root }, held.innerPid, environment, words);
     const spawned = await spawner.spawn({
       file: nsenter,
       args: [...entry.args, ...argv],
@@ -219,17 +222,11 @@ export class BubblewrapSandbox implements EngineSandbox {
     });
   }
 
-  #waiting(): BecomingCommand {
-    return {
-      argv: [
-        ...this.#options.root.hostProgram("dash"),
-        "-c",
-        limitProcessesScript() + WAIT_SCRIPT,
-        SHELL_NAME,
-      ],
-      environment: { PATH: SYSTEM_PATH },
-      wantsInput: true,
-    };
+  #enterWaiting(): Promise<SpawnedProcess> {
+    const script = limitProcessesScript() + WAIT_SCRIPT;
+    const argv = [...this.#options.root.hostProgram("dash"), "-c", script, SHELL_NAME];
+    const shell = { argv, environment: { PATH: SYSTEM_PATH }, wantsInput: true };
+    return this.#enter(shell, { limit: [] });
   }
 
   /** What led commands in is outside of the sandbox, and sees a moment later that they are dead. */

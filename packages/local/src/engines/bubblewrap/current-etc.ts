@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { completeEtc, type EtcTemplate, makeEtcTemplate } from "./etc-template.ts";
 
 /** A run of one quick suite is over by then, and has not paid for what it never used. */
-const COMPLETE_AFTER_SECONDS = 2;
+const COMPLETE_AFTER_SECONDS = 10;
 
 /** The /etc that new sandboxes share: quick to make at first, quicker to mount soon after. */
 export class CurrentEtc {

@@ -26,15 +26,20 @@ export function environmentOf(
   return { ...usual, ...plan.environment, ...variables };
 }
 
-/**
- * Arguments of nsenter, and the environment to run it with. `last` is a program of the host that
- * runs inside, without capabilities, and becomes the command.
- */
+/** Words of programs of the host that an entry goes through; each becomes the next. */
+interface EntryWords {
+  /** Runs inside, without capabilities, and becomes the command. Default: nothing. */
+  readonly last: readonly string[];
+  /** Limits the processes of what comes after it. Nothing where the command does that by itself. */
+  readonly limit: readonly string[];
+}
+
+/** Arguments of nsenter, and the environment to run it with. */
 export function entryOf(
   { plan, root }: { readonly plan: SandboxPlan; readonly root: ImageRoot },
   innerPid: number,
   environment: Readonly<Record<string, string>>,
-  last: readonly string[] = [],
+  { last = [], limit = limitedProcesses(root) }: Partial<EntryWords> = {},
 ): Entry {
   const outside: Record<string, string> = {};
   const inside: string[] = [];
@@ -51,7 +56,7 @@ export function entryOf(
       ...(workingDirectoryMoved(innerPid, plan.workingDirectory)
         ? [...root.hostProgram("env"), "-C", plan.workingDirectory]
         : []),
-      ...limitedProcesses(root),
+      ...limit,
       // nsenter alone has every capability of the sandbox's user namespace: it could remount a
       // read-only bind and write to the host's files.
       ...root.hostProgram("setpriv"),

@@ -34,7 +34,7 @@ export function limitedProcesses(root: ImageRoot): readonly string[] {
   return [...root.hostProgram("prlimit"), `--nproc=${processLimit()}`, "--"];
 }
 
-/** What a waiting shell, which is dash, runs first. */
+/** What a waiting shell, which is dash, runs first. Without its limit it is no use. */
 export function limitProcessesScript(): string {
-  return `ulimit -p ${processLimit()}; `;
+  return `ulimit -p ${processLimit()} || exit; `;
 }

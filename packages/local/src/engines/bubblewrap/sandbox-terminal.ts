@@ -16,7 +16,9 @@ export async function openSandboxTerminal(
   const { plan, root, held, spawner, nsenter } = options;
   const owner = [...root.hostProgram("setsid"), "--ctty"];
   const variables = { ...(plan.environment["TERM"] === undefined && DEFAULT_TERM), ...environment };
-  const entry = entryOf(options, held.innerPid, environmentOf(plan, root, variables), owner);
+  const entry = entryOf(options, held.innerPid, environmentOf(plan, root, variables), {
+    last: owner,
+  });
   const terminal = await spawner.terminal({
     file: nsenter,
     args: [...entry.args, ...argv],

@@ -1,5 +1,6 @@
 import { withDeadline } from "../../deadline.ts";
 import type { SpawnedProcess } from "../../spawner/spawner.ts";
+import type { Activity } from "./activity.ts";
 import { becomeCommand } from "./shell-script.ts";
 
 /** Without a sign of life for so long it is given up: something stopped it, or tampered with it. */
@@ -8,7 +9,8 @@ const TAKE_SECONDS = 5;
 /** What a shell that nobody uses may cost: a process, and three descriptors of the service. */
 const IDLE_SECONDS = 30;
 
-const FIRST_PAUSE_MILLISECONDS = 5;
+/** A sandbox that is still there so long after its first command began may get another one. */
+const FIRST_PAUSE_MILLISECONDS = 100;
 
 /** How many wait at once in all sandboxes of an engine: those that were used last. */
 const MAX_WAITING = 16;
@@ -26,6 +28,16 @@ export interface BecomingCommand {
 /** Whose shells wait at the moment, longest first. One for all sandboxes of an engine. */
 export class WaitingShells {
   readonly #waiting = new Set<WaitingShell>();
+  readonly #activity: Activity;
+
+  constructor(activity: Activity) {
+    this.#activity = activity;
+  }
+
+  /** Whether somebody waits for something else than the one command of a sandbox. */
+  get isCrowded(): boolean {
+    return this.#activity.isCrowded;
+  }
 
   added(shell: WaitingShell): void {
     this.#waiting.add(shell);
@@ -73,11 +85,16 @@ export class WaitingShell {
     this.#all.added(this);
   }
 
-  /** Many a sandbox is stopped after its first command: that must not wait for what nobody uses. */
+  /**
+   * Many a sandbox is stopped after its first command: that must not wait for what nobody uses, and
+   * on a busy machine nor must anybody else.
+   */
   #prepareNext(): void {
     this.#commands += 1;
     if (this.#commands > 1) return this.prepare();
-    this.#next = setTimeout(() => this.prepare(), FIRST_PAUSE_MILLISECONDS).unref();
+    this.#next = setTimeout(() => {
+      if (!this.#all.isCrowded) this.prepare();
+    }, FIRST_PAUSE_MILLISECONDS).unref();
   }
 
   /** Ends the one that waits, if there is one. */
