@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { type Connection, Sandbox, removeCleanupHandlers } from "@tidybox/client";
 import { ciTag, reap } from "@tidybox/fixtures";
@@ -142,6 +145,20 @@ describe("tidybox reap", () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/not verified: within 2 s no listing could show that nothing is left/);
     expect(stderr).toMatch(/0 stopped, 0 left\ntry again with: npx tidybox reap --tag leaked/);
+  });
+
+  test("--lost asks no service, and needs no key, where no run is recorded", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "tidybox-test-no-records-"));
+    const env = { XDG_STATE_HOME: folder, TMPDIR: folder, HOME: folder };
+    try {
+      const { stderr } = await tidybox(lastBed(), ["reap", "--lost", "--dry-run"], {
+        ...{ CWSANDBOX_BASE_URL: "", CWSANDBOX_API_KEY: "" },
+        ...env,
+      });
+      expect(stderr.trim()).toBe("0 recorded, 0 would be stopped, 0 left");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test.each([

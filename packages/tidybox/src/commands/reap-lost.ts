@@ -1,5 +1,10 @@
 import { Connection } from "@tidybox/client";
-import { type LostRun, type LostRunOutcome, finishLostRuns } from "@tidybox/fixtures/records";
+import {
+  type LostRun,
+  type LostRunOutcome,
+  finishLostRuns,
+  readRecords,
+} from "@tidybox/fixtures/records";
 import { removeLocalLeftovers } from "@tidybox/local";
 import { EXIT_FAILED } from "../exit-status.ts";
 import { note, printJson, printLine } from "../output.ts";
@@ -28,12 +33,12 @@ const DONE: ReadonlySet<LostRunOutcome> = new Set([
 export async function reapLost({ json, ...options }: ReapLostOptions): Promise<void> {
   const notices: string[] = [];
   if (!options.dryRun) await removeLocalLeftovers(({ message }) => void notices.push(message));
+  const how = { dryRun: options.dryRun, json };
+  // Who has only ever run locally has no service to ask, and no key for one.
+  if ((await readRecords()).length === 0) return report([], notices, how);
   const connection = new Connection();
   try {
-    report(await finishLostRuns({ ...options, connection }), notices, {
-      dryRun: options.dryRun,
-      json,
-    });
+    report(await finishLostRuns({ ...options, connection }), notices, how);
   } finally {
     connection.close();
   }

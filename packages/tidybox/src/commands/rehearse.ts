@@ -2,7 +2,7 @@ import { transportOf, toTidyboxError } from "@tidybox/client/internal";
 import { type FaultOptions, type Rehearsal, rehearsalClient } from "@tidybox/local";
 import { Command } from "commander";
 import { rehearsedConnection } from "../backends.ts";
-import { printJson, printLine } from "../output.ts";
+import { note, printJson, printLine } from "../output.ts";
 import { addFaultFlags, FAULT_KEYS_HELP, type FaultFlags, faultOptions } from "./fault-flags.ts";
 
 interface RehearseOptions extends FaultFlags {
@@ -55,6 +55,8 @@ async function rehearse(options: RehearseOptions, command: Command): Promise<voi
     const now = await change(options, faults, service);
     if (options.json === true) printJson({ baseUrl: connection.baseUrl, ...now });
     else for (const line of linesOf(now)) printLine(line);
+    // Whoever has not said which service is meant sees here which it was.
+    note(`the local service at ${connection.baseUrl}`);
   } catch (error) {
     if (error instanceof Error && "code" in error && typeof error.code === "string") throw error;
     throw toTidyboxError(error, { action: "rehearse", address: connection.baseUrl });
