@@ -111,11 +111,18 @@ test("a test that stops its sandbox may have another one in its place", async ()
 test("a worker that dies while it waits for a slot gives up its place", async () => {
   await using project = await makeProject(bed, {
     "holds.test.ts": `
-      import { existsSync, writeFileSync } from "node:fs";
+      import { existsSync, readFileSync, writeFileSync } from "node:fs";
       import { test } from "@tidybox/vitest";
+      const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
+      const isThere = (pid) => { try { return process.kill(pid, 0); } catch { return false; } };
       test("holds", async ({ sandbox }) => {
         writeFileSync("held.txt", "");
-        while (!existsSync("go-on")) await new Promise((resolve) => setTimeout(resolve, 50));
+        const dying = () => existsSync("dies") && readFileSync("dies", "utf8");
+        while (!dying()) await pause();
+        const pid = Number(dying());
+        while (isThere(pid)) await pause();
+        // A slot that comes free in the very moment of a death may still be given to the dead.
+        for (let index = 0; index < 10; index += 1) await pause();
       }, 60_000);
     `,
     "dies.test.ts": `
@@ -123,7 +130,7 @@ test("a worker that dies while it waits for a slot gives up its place", async ()
       import { test } from "@tidybox/vitest";
       test("waits and dies", async ({ createSandbox }) => {
         while (!existsSync("held.txt")) await new Promise((resolve) => setTimeout(resolve, 50));
-        setTimeout(() => { writeFileSync("go-on", ""); process.kill(process.pid, "SIGKILL"); }, 1000);
+        setTimeout(() => { writeFileSync("dies", String(process.pid)); process.kill(process.pid, "SIGKILL"); }, 1000);
         await createSandbox();
       }, 60_000);
     `,
