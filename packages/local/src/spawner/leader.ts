@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 
+/** A stop takes effect in microseconds, but for a process that waits for a disk. */
+const STOP_MILLISECONDS = 20;
+
 /** A signal to a process, or to a group where negative; none of our business when it has gone. */
 export function kill(target: number, signal: NodeJS.Signals): void {
   try {
@@ -29,8 +32,11 @@ export function killLed(leader: number): boolean {
  * before it says with whom it wants to die: were that one killed alone, it would wait for ever.
  */
 export function killUnfinished(outer: number): void {
-  // So that nothing is started between the look and the kill.
+  // So that nothing is started between the look and the kill: whoever was just starting somebody
+  // stops behind that, and has a child only then.
   kill(outer, "SIGSTOP");
+  const until = performance.now() + STOP_MILLISECONDS;
+  while (isRunning(outer) && performance.now() < until);
   for (const child of childrenOf(outer)) killUnfinished(child);
   kill(outer, "SIGKILL");
 }
@@ -61,9 +67,18 @@ function childrenOf(pid: number): readonly number[] {
 }
 
 function isStopped(pid: number): boolean {
+  return stateOf(pid) === "T";
+}
+
+/** Neither stopped nor dead, nor gone. */
+function isRunning(pid: number): boolean {
+  return !["T", "Z", "X", undefined].includes(stateOf(pid));
+}
+
+function stateOf(pid: number): string | undefined {
   try {
-    return /\) T /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+    return /\) (\S) /.exec(readFileSync(`/proc/${pid}/stat`, "latin1"))?.[1];
   } catch {
-    return false;
+    return undefined;
   }
 }
